@@ -1,0 +1,61 @@
+"""The four things that can be added: a model back-end, a task, an attack, a report format.
+
+Each is one module plus one line in ``registry.py``; the conformance tests run over all registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from privacy_gate.domain import Evidence, Float, Integer, Outputs, Report
+
+
+class Model(Protocol):
+    """A loaded model that answers batches; opened, used from one thread, closed."""
+
+    device: str
+    """The device in use, for example ``cpu`` or ``cuda:0``."""
+
+    def forward(self, inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        """Answer one batch of preprocessed inputs, model input name -> (b, …).
+
+        Raises ``MemoryError`` when the batch does not fit, so that the caller can halve it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the device."""
+        ...
+
+
+class Task(Protocol):
+    """Turns raw outputs into per-record signals."""
+
+    def signals(self, outputs: Outputs, labels: Integer) -> dict[str, Float]:
+        """Name -> (b,) float64, higher means more likely a member."""
+        ...
+
+
+class Attack(Protocol):
+    """A small frozen object that scores records."""
+
+    name: str
+    family: str
+    access: str
+    """What the attacker must see: ``labels``, ``scores``, ``features`` or ``gradients``."""
+    needs: tuple[str, ...]
+    """Signal columns the attack reads."""
+    queries_per_record: int
+
+    def score(self, evidence: Evidence) -> Float:
+        """(records,) float64, one score for every record, higher means more likely a member."""
+        ...
+
+
+class Renderer(Protocol):
+    """A pure function from the report to a text."""
+
+    def __call__(self, report: Report) -> str: ...
