@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Metric:
     name: str
     argument: float | str | None = None
 
-    ARGUMENTS = {
+    ARGUMENTS: ClassVar[dict[str, str | None]] = {
         "tpr_at_fpr": "fpr",
         "tnr_at_fnr": "fnr",
         "log_mia": "regime",
@@ -102,6 +103,42 @@ class Metric:
         if not 0.0 < rate < 1.0:
             raise ValueError(f"{wanted} must lie strictly between 0 and 1, not {argument!r}")
         return cls(name, rate)
+
+
+class Records(Protocol):
+    """The input columns of all records, members first, then non-members; possibly memory-mapped."""
+
+    columns: tuple[str, ...]
+
+    def take(self, indices: Integer) -> dict[str, NDArray[Any]]:
+        """Column -> (len(indices), …), the rows in the order asked for, raw as stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fixtures:
+    """Verified fixtures. N records: ``is_member`` (N,) with the members first; ``labels`` (N,) raw
+    label values (integers or text) of the chosen label column; ``identifiers`` (N, 32) uint8, a
+    SHA-256 digest per record, unique; ``split`` (N,) of ``Split`` values; ``groups`` (N,) int64 group
+    number of each record (never on both sides), or ``None``.
+
+    ``sha256`` is the digest of the manifest, which holds the digest of every file.
+    ``training_records`` is the number of records the members were drawn from, if known.
+    """
+
+    path: Path
+    sha256: str
+    records: Records
+    labels: NDArray[Any]
+    is_member: Boolean
+    identifiers: NDArray[np.uint8]
+    split: NDArray[np.int8]
+    groups: Integer | None
+    classes: int | None
+    assignment: Literal["randomized", "natural"]
+    member_sampling: Literal["all", "random", "unknown"]
+    training_records: int | None
+    checks: tuple[FixtureCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
