@@ -53,7 +53,7 @@ def random_generator(seed: int, *labels: str) -> np.random.Generator:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Metric:
-    """A metric and its argument: ``tpr_at_fpr[0.01]``, ``tnr_at_fnr[0.05]``, ``log_mia[a]``, ``auc``."""
+    """A metric and its argument: ``tpr_at_fpr[0.01]``, ``log_mia[a]``, ``auc``."""
 
     name: str
     argument: float | str | None = None
@@ -119,8 +119,8 @@ class Records(Protocol):
 class Fixtures:
     """Verified fixtures. N records: ``is_member`` (N,) with the members first; ``labels`` (N,) raw
     label values (integers or text) of the chosen label column; ``identifiers`` (N, 32) uint8, a
-    SHA-256 digest per record, unique; ``split`` (N,) of ``Split`` values; ``groups`` (N,) int64 group
-    number of each record (never on both sides), or ``None``.
+    SHA-256 digest per record, unique; ``split`` (N,) of ``Split`` values; ``groups`` (N,) int64
+    group number of each record (never on both sides), or ``None``.
 
     ``sha256`` is the digest of the manifest, which holds the digest of every file.
     ``training_records`` is the number of records the members were drawn from, if known.
@@ -143,8 +143,8 @@ class Fixtures:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Records a verdict rests on: ``members`` of ``population`` training records (if sampled uniformly
-    from a known number of them), and ``nonmembers``."""
+    """Records a verdict rests on: ``members`` and ``nonmembers``; ``population`` is the number of
+    training records if the members are a uniform sample of a known number of them."""
 
     members: int
     nonmembers: int
@@ -160,10 +160,10 @@ class Sizes:
 class Measurement:
     """One metric measured on evaluation records.
 
-    ``low`` and ``high`` are one-sided bounds at ``level`` each; ``null`` is the value expected without
-    leakage, ``null_p`` the exact probability of a value at least this high without leakage (per
-    check, uncorrected; ``None`` where no exact null exists). ``method`` says whether the bounds hold
-    in finite samples. ``counts`` lets a reader recompute the bounds.
+    ``low`` and ``high`` are one-sided bounds at ``level`` each; ``null`` is the value expected
+    without leakage, ``null_p`` the exact probability of a value at least this high without leakage
+    (per check, uncorrected; ``None`` where no exact null exists). ``method`` says whether the
+    bounds hold in finite samples. ``counts`` lets a reader recompute the bounds.
     """
 
     metric: Metric
@@ -181,7 +181,7 @@ class Measurement:
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
     """What a model returned for one batch: ``values`` (b, classes) float64 logits or probabilities
-    as ``kind`` says, or (b,) predicted positions for ``labels``; ``features`` (b, d) if asked for."""
+    as ``kind`` says, or (b,) predicted positions for ``labels``; ``features`` (b, d) if asked."""
 
     values: Float | Integer
     kind: Literal["logits", "probabilities", "labels"]
@@ -190,7 +190,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Signals:
-    """Columns of per-record signals, float64 of shape (records,); higher means more likely a member.
+    """Columns of per-record signals, float64 (records,); higher means more likely a member.
 
     ``predicted``: class position the model predicted, or ``None`` where the task has no classes.
     ``features``: float32 (records, d) from the named layer, or ``None``.
@@ -231,9 +231,9 @@ class Characteristic:
     """What a check can detect at these sizes: chances of each verdict against the true value."""
 
     leak: tuple[float, ...]
-    passes: tuple[float, ...] = field(metadata={"json": "pass"})
-    fails: tuple[float, ...] = field(metadata={"json": "fail"})
-    inconclusive: tuple[float, ...] = ()
+    passes: tuple[float, ...]
+    fails: tuple[float, ...]
+    inconclusive: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +322,19 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values, keys as documented in the report schema."""
         content = asdict(self)
-        for check in content["checks"]:
-            characteristic = check["characteristic"]
-            if characteristic is not None:
-                characteristic["pass"] = characteristic.pop("passes")
-                characteristic["fail"] = characteristic.pop("fails")
+        content["checks"] = [check_to_dict(check) for check in self.checks]
         return {"schema": content.pop("schema"), **content}
+
+
+def check_to_dict(check: Check) -> dict[str, Any]:
+    """The check as plain JSON values (``pass`` is a keyword, so the attribute is ``passes``)."""
+    content = asdict(check)
+    if check.characteristic is not None:
+        characteristic = content["characteristic"]
+        content["characteristic"] = {
+            "leak": characteristic["leak"],
+            "pass": characteristic["passes"],
+            "fail": characteristic["fails"],
+            "inconclusive": characteristic["inconclusive"],
+        }
+    return content

@@ -16,14 +16,16 @@ class ExitCode(IntEnum):
 
 
 class PrivacyGateError(Exception):
-    """What is wrong (``message``), where (``location``: ``file:line:column``), what to do (``hint``).
+    """What is wrong (``message``), where (``location``: file:line:column), what to do (``hint``).
 
     Messages never contain a record, an identifier or a value taken from a fixture.
     """
 
     exit_code = ExitCode.ERROR
 
-    def __init__(self, message: str, *, hint: str | None = None, location: str | None = None):
+    def __init__(
+        self, message: str, *, hint: str | None = None, location: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -1,0 +1,31 @@
+"""Scores that follow the binormal leak exactly, without chance: what planning is computed on."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import special
+
+from privacy_gate.domain import Sizes
+from privacy_gate.statistics.scores import SortedScores
+
+_MOST = 2000
+"""Quantiles a side; beyond, variances are scaled by the sizes instead."""
+
+
+@lru_cache(maxsize=256)
+def binormal_scores(separation: float, sizes: Sizes) -> tuple[SortedScores, float]:
+    """Evenly spaced quantiles of N(separation, 1) and N(0, 1), and the factor for their variances.
+
+    At most 2 000 a side, in the proportion of the sizes; a variance of order 1/records computed
+    from them is to be multiplied by the factor.
+    """
+    largest = max(sizes.members, sizes.nonmembers)
+    scale = min(1.0, _MOST / largest)
+    n, m = (max(20, round(count * scale)) for count in (sizes.members, sizes.nonmembers))
+    members = special.ndtri((np.arange(n) + 0.5) / n) + separation
+    nonmembers = special.ndtri((np.arange(m) + 0.5) / m)
+    # at equal sizes and no separation both sides would be the same numbers: break the ties evenly
+    members = members + 1e-9 * np.where(np.arange(n) % 2, 1, -1)
+    return SortedScores(np.sort(members), nonmembers), scale

@@ -1,0 +1,137 @@
+"""What a gate can and cannot decide at given sizes, before any model is opened.
+
+All chances are those of a model that leaks nothing, or of the *planted leak*: the equal-variance
+binormal model N(μ, 1) against N(0, 1) whose TPR is min(4 × budget, 0.9) at the first TPR budget (or
+whose AUC is the first AUC budget + 0.1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from privacy_gate.domain import Characteristic, Metric, Sizes
+from privacy_gate.statistics.metrics import Statistic, statistic
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A metric and its budget."""
+
+    metric: Metric
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Chances per target: ``passes`` without leakage, ``fails`` at the planted leak."""
+
+    passes: tuple[float, ...]
+    fails: tuple[float, ...]
+
+    @property
+    def run_passes(self) -> float:
+        """A lower bound of P(every check passes) without leakage (Bonferroni), at least 0."""
+        return max(0.0, 1.0 - sum(1.0 - p for p in self.passes))
+
+    @property
+    def run_fails(self) -> float:
+        """A lower bound of P(some check fails) at the planted leak: that of the best check."""
+        return max(self.fails)
+
+
+def plan(
+    targets: Sequence[Target], sizes: Sizes, confidence: float, checks: int | None = None
+) -> Plan:
+    """Chances for these targets; ``checks`` is M when it is larger than ``len(targets)``, because
+    several attacks are judged by the same budget."""
+    level = (1 - confidence) / 2
+    holm_level = level / (checks or len(targets))
+    separation = planted_separation(targets)
+    statistics = [statistic(target.metric) for target in targets]
+    return Plan(
+        passes=tuple(
+            s.pass_probability(t.budget, level, sizes)
+            for s, t in zip(statistics, targets, strict=True)
+        ),
+        fails=tuple(
+            s.verdict_probabilities(separation, t.budget, level, holm_level, sizes)[1]
+            for s, t in zip(statistics, targets, strict=True)
+        ),
+    )
+
+
+def planted_separation(targets: Sequence[Target]) -> float:
+    """The separation of the planted leak of these targets."""
+    for target in targets:
+        if target.metric.name == "tpr_at_fpr":
+            return statistic(target.metric).separation(min(4 * target.budget, 0.9))
+    for target in targets:
+        if target.metric.name == "auc":
+            return statistic(target.metric).separation(min(target.budget + 0.1, 0.99))
+    first = targets[0]
+    return statistic(first.metric).separation(min(max(2 * first.budget, first.budget + 0.1), 0.95))
+
+
+def records_needed(
+    target: Target, level: float, power: float = 0.95, most: int = 10_000_000
+) -> int | None:
+    """Evaluation records a side, about, for a model that leaks nothing to pass with this power.
+
+    ``None`` if not even ``most`` suffice: the budget lies below what chance gives.
+    """
+    judged = statistic(target.metric)
+
+    def enough(records: int) -> bool:
+        # counts are whole, so the power is a saw-tooth: it has to hold a little further on, too
+        further = [math.ceil(records * factor) for factor in (1.0, 1.02, 1.05, 1.1, 1.16, 1.25)]
+        return all(
+            judged.pass_probability(target.budget, level, Sizes(size, size)) >= power
+            for size in further
+        )
+
+    high = 16
+    while not enough(high):
+        high *= 2
+        if high > most:
+            return None
+    low = high // 2
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def round_up(value: float, digits: int = 2) -> float:
+    """``value`` rounded up to so many significant digits: a number to recommend."""
+    if value <= 0:
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    return float(f"{math.ceil(value / unit - 1e-9) * unit:.12g}")
+
+
+def characteristic(
+    judged: Statistic, budget: float, level: float, holm_level: float, sizes: Sizes
+) -> Characteristic:
+    """P(pass), P(fail), P(inconclusive) against the true value of the metric, from no leakage to
+    well beyond the budget."""
+    none = judged.true_value(0.0)
+    top = min(0.98, max(budget + 2 * (budget - none), 2 * budget))
+    leaks = np.linspace(none, top, 9)
+    passes, fails = [], []
+    for leak in leaks:
+        separation = max(0.0, judged.separation(float(leak)))
+        p_pass, p_fail = judged.verdict_probabilities(separation, budget, level, holm_level, sizes)
+        passes.append(round(p_pass, 6))
+        fails.append(round(p_fail, 6))
+    return Characteristic(
+        leak=tuple(round(float(leak), 6) for leak in leaks),
+        passes=tuple(passes),
+        fails=tuple(fails),
+        inconclusive=tuple(
+            max(0.0, round(1 - p - f, 6)) for p, f in zip(passes, fails, strict=True)
+        ),
+    )
