@@ -49,7 +49,7 @@ class RocFunctional:
         return min(1.0, float(self.gain(tpr) @ np.diff(self.weight(fpr))) + beyond)
 
     def p_value(self, scores: SortedScores, budget: float) -> float:
-        """P-value of "at most ``budget``": the smallest error at which the lower bound clears it."""
+        """P-value of "at most ``budget``": the least error at which the lower bound clears it."""
         least, most = 1e-300, 1.0
         if self.low(scores, most) <= budget:
             return 1.0

@@ -16,15 +16,15 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from privacy_gate.domain import Float, Integer, Measurement, Metric, Sizes
+from privacy_gate.domain import Measurement, Metric, Sizes
 from privacy_gate.statistics.asymptotic import LogitNormal, normal_quantile
 from privacy_gate.statistics.band import RocFunctional
+from privacy_gate.statistics.episodes import Episodes, expected_log_binomial
 from privacy_gate.statistics.ideal import binormal_scores
 from privacy_gate.statistics.null import null_mean_log, null_p_value
 from privacy_gate.statistics.scores import SortedScores
 
 Regime = Literal["a", "b"]
-_CHUNK = 65536
 
 
 def false_positive_cap(regime: Regime, records: int) -> int:
@@ -35,96 +35,6 @@ def false_positive_cap(regime: Regime, records: int) -> int:
 def log_mia(true_positives: int, members: int) -> float:
     """log(1 + T) / log(1 + n), in [0, 1]."""
     return math.log1p(true_positives) / math.log1p(members)
-
-
-# ------------------------------------------------------------------- episode means in closed form
-
-
-def _threshold_weights(nonmembers: int, size: int, cap: int) -> Float:
-    """(m,) P(the episode's threshold is the j-th largest non-member, 0-based):
-    C(j, f) C(m-1-j, q-f-1) / C(m, q)."""
-    j = np.arange(nonmembers, dtype=np.float64)
-    weights = np.full(nonmembers, float(special.comb(size, cap)) * (size - cap))
-    # falling factorials, each factor divided by one of those of C(m, q), so that nothing overflows
-    for i in range(cap):
-        weights *= np.maximum(j - i, 0.0) / (nonmembers - i)
-    for i in range(size - cap - 1):
-        weights *= np.maximum(nonmembers - 1 - j - i, 0.0) / (nonmembers - cap - i)
-    return weights / (nonmembers - size + 1)
-
-
-def _expected_log(above: Integer, members: int, size: int) -> Float:
-    """E[log(1 + T)] / log(1 + q), T hypergeometric: ``above`` of ``members`` marked, q drawn."""
-    distinct, inverse = np.unique(above, return_inverse=True)
-    values = np.concatenate(
-        [
-            _expected_log_chunk(distinct[start : start + _CHUNK].astype(np.float64), members, size)
-            for start in range(0, distinct.size, _CHUNK)
-        ]
-    )
-    result: Float = values[inverse]
-    return result
-
-
-def _expected_log_chunk(marked: Float, members: int, size: int) -> Float:
-    hits = np.empty((size + 1, marked.size))  # marked · (marked - 1) · … over n^t
-    misses = np.empty_like(hits)
-    hits[0] = misses[0] = 1.0
-    for i in range(size):
-        hits[i + 1] = hits[i] * np.maximum(marked - i, 0.0) / members
-        misses[i + 1] = misses[i] * np.maximum(members - marked - i, 0.0) / members
-    scale = float(np.prod(members / (members - np.arange(size, dtype=np.float64))))
-    gains = np.log1p(np.arange(size + 1)) / math.log1p(size)
-    coefficients = scale * gains * special.comb(size, np.arange(size + 1))
-    result: Float = np.einsum("t,tj,tj->j", coefficients, hits, misses[::-1])
-    return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Episodes:
-    """The members above each non-member (descending), and the episode's size and cap."""
-
-    above: Integer
-    members: int
-    size: int
-    cap: int
-
-    def mean(self) -> float:
-        weights = _threshold_weights(self.above.size, self.size, self.cap)
-        return min(1.0, float(weights @ _expected_log(self.above, self.members, self.size)))
-
-    def variance(self, nonmembers_at_or_above: Integer) -> float:
-        """Deletion (jackknife) variance; ``nonmembers_at_or_above`` (n,) for each member."""
-        n, m = self.members, self.above.size
-        variance = 0.0
-        if n > self.size:
-            without = self._without_a_member()[nonmembers_at_or_above]
-            variance += (n - 1) / n * float(((without - without.mean()) ** 2).sum())
-        if m > self.size:
-            without = self._without_a_nonmember()
-            variance += (m - 1) / m * float(((without - without.mean()) ** 2).sum())
-        return variance
-
-    def _without_a_member(self) -> Float:
-        """(m + 1,) the mean without a member that has r non-members at or above it, r = 0..m."""
-        weights = _threshold_weights(self.above.size, self.size, self.cap)
-        left = self.members - 1
-        kept = weights * _expected_log(np.minimum(self.above, left), left, self.size)
-        lost = weights * _expected_log(np.maximum(self.above - 1, 0), left, self.size)
-        before: Float = np.concatenate([[0.0], np.cumsum(kept)])
-        after: Float = np.concatenate([[0.0], np.cumsum(lost)])
-        return before + (after[-1] - after)
-
-    def _without_a_nonmember(self) -> Float:
-        """(m,) the mean without the j-th largest non-member."""
-        weights = _threshold_weights(self.above.size - 1, self.size, self.cap)
-        expected = _expected_log(self.above, self.members, self.size)
-        before: Float = np.concatenate([[0.0], np.cumsum(weights * expected[:-1])])
-        after: Float = np.concatenate([[0.0], np.cumsum(weights * expected[1:])])
-        return before + (after[-1] - after)
-
-
-# ---------------------------------------------------------------------------------- the statistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +111,7 @@ class LogMia:
         return self._band.p_value(scores, budget) if law is None else law.p_above(budget)
 
     def _law(self, scores: SortedScores) -> tuple[float, LogitNormal | None]:
-        episodes = _Episodes(scores.members_above_each, scores.members.size, self.size, self.cap)
+        episodes = Episodes(scores.members_above_each, scores.members.size, self.size, self.cap)
         mean = episodes.mean()
         at_or_above = scores.nonmembers.size - np.searchsorted(
             scores.nonmembers, scores.members, side="left"
@@ -215,7 +125,7 @@ class LogMia:
     def _band(self) -> RocFunctional:
         cap, size = self.cap, self.size
         return RocFunctional(
-            gain=lambda tpr: _expected_log_binomial(tpr, size),
+            gain=lambda tpr: expected_log_binomial(tpr, size),
             weight=lambda fpr: special.betainc(cap + 1, size - cap, fpr),
         )
 
@@ -248,7 +158,7 @@ class LogMia:
         parts = (np.arange(4096) + 0.5) / 4096
         false_rate = special.betaincinv(self.cap + 1, self.size - self.cap, parts)
         true_rate = special.ndtr(separation + special.ndtri(false_rate))
-        return float(_expected_log_binomial(true_rate, self.size).mean())
+        return float(expected_log_binomial(true_rate, self.size).mean())
 
     def separation(self, value: float) -> float:
         """The binormal separation at which the episode mean is ``value``, by bisection."""
@@ -266,11 +176,3 @@ def _ideal_law(statistic: LogMia, separation: float, sizes: Sizes) -> LogitNorma
     if law is None:
         return None
     return LogitNormal(statistic.true_value(separation), law.variance * scale)
-
-
-def _expected_log_binomial(rate: Float, size: int) -> Float:
-    """E[log(1 + X)] / log(1 + q) for X ~ Binomial(q, rate)."""
-    count = np.arange(size + 1)[:, None]
-    probability = special.comb(size, count) * rate**count * (1 - rate) ** (size - count)
-    result: Float = (np.log1p(count[:, 0]) / math.log1p(size)) @ probability
-    return result
