@@ -314,6 +314,8 @@ class Report:
     overrides: tuple[Mapping[str, Any], ...] = ()
     waivers: tuple[Mapping[str, Any], ...] = ()
     cautions: tuple[str, ...] = ()
+    tolerated: bool = False
+    """Whether the policy tolerates inconclusive checks today; they are never shown as passed."""
     error: Mapping[str, Any] | None = None
     timing: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)

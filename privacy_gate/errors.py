@@ -63,6 +63,10 @@ class ModelError(PrivacyGateError):
     """The model cannot be loaded or run, or its outputs cannot be judged."""
 
 
+class LimitError(PrivacyGateError):
+    """A limit of the configuration was exceeded."""
+
+
 class SignalError(PrivacyGateError):
     """Scores or signals that no statistic can be computed from."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -79,11 +80,11 @@ def measure(
     """
     rates = _rates(fpr, "fpr")
     inverse_rates = rates if fnr is None else _rates(fnr, "fnr")
-    if not 0.5 <= confidence < 1.0:
+    if not _is_number(confidence) or not 0.5 <= confidence < 1.0:
         raise UsageError(f"confidence must lie in [0.5, 1), not {confidence!r}.")
-    if not 5 <= episode_size <= 300:
-        raise UsageError(f"episode_size must lie in 5..300, not {episode_size!r}.")
-    planned = [_planned(budget) for budget in budgets]
+    if not isinstance(episode_size, int | np.integer) or not 5 <= episode_size <= 300:
+        raise UsageError(f"episode_size must be a whole number in 5..300, not {episode_size!r}.")
+    planned = [_planned(budget) for budget in _several(budgets, "budgets")]
     _refuse_duplicates(planned)
     sign = -1.0 if lower_is_member else 1.0
     sides = [sign * as_scores(members, "members"), sign * as_scores(nonmembers, "nonmembers")]
@@ -122,22 +123,36 @@ _WRONG_WAY = (
 
 
 def _rates(rates: Sequence[float], name: str) -> tuple[float, ...]:
-    for rate in rates:
-        if isinstance(rate, bool) or not 0.0 < rate < 1.0:
+    chosen = _several(rates, name)
+    for rate in chosen:
+        if not _is_number(rate) or not 0.0 < rate < 1.0:
             raise UsageError(f"{name} must lie strictly between 0 and 1, not {rate!r}.")
-    return tuple(dict.fromkeys(float(rate) for rate in rates))
+    return tuple(dict.fromkeys(float(rate) for rate in chosen))
+
+
+def _several(values: Any, name: str) -> tuple[Any, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"{name} must be a list, not {values!r}.", hint=f"Write [{values!r}].")
+    return tuple(values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+_EXAMPLE = "Write for example 'tpr_at_fpr[0.01]<=0.05'."
 
 
 def parse_budget(text: str) -> tuple[Metric, float]:
     """Read ``metric<=value``, for example ``tpr_at_fpr[0.01]<=0.05``."""
+    if not isinstance(text, str):
+        raise UsageError(f"A budget is a text, not {text!r}.", hint=_EXAMPLE)
     name, separator, value = text.partition("<=")
     try:
         metric, limit = Metric.parse(name), float(value)
     except ValueError as error:
         detail = str(error) if separator and "metric" in str(error) else f"cannot read {text!r}"
-        raise UsageError(
-            f"Wrong budget: {detail}.", hint="Write for example 'tpr_at_fpr[0.01]<=0.05'."
-        ) from None
+        raise UsageError(f"Wrong budget: {detail}.", hint=_EXAMPLE) from None
     if not 0.0 < limit < 1.0:
         raise UsageError(f"The budget of {metric} must lie strictly between 0 and 1, not {value}.")
     return metric, limit

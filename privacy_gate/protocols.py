@@ -32,23 +32,39 @@ class Model(Protocol):
 
 
 class Task(Protocol):
-    """Turns raw outputs into per-record signals."""
+    """Turns the outputs of a batch into per-record signals."""
 
-    def signals(self, outputs: Outputs, labels: Integer) -> dict[str, Float]:
+    def signals(self, outputs: Outputs, labels: NDArray[Any]) -> dict[str, Float]:
         """Name -> (b,) float64, higher means more likely a member."""
+        ...
+
+    def predicted(self, outputs: Outputs) -> Integer | None:
+        """(b,) predicted class positions, ``None`` where the task has no classes."""
         ...
 
 
 class Attack(Protocol):
     """A small frozen object that scores records."""
 
-    name: str
-    family: str
-    access: str
-    """What the attacker must see: ``labels``, ``scores``, ``features`` or ``gradients``."""
-    needs: tuple[str, ...]
-    """Signal columns the attack reads."""
-    queries_per_record: int
+    @property
+    def name(self) -> str:
+        """Its name in a configuration."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """The suite it counts to."""
+        ...
+
+    @property
+    def access(self) -> str:
+        """What the attacker must see: ``labels``, ``scores``, ``features`` or ``gradients``."""
+        ...
+
+    @property
+    def queries_per_record(self) -> int:
+        """How often the model is asked about each record."""
+        ...
 
     def score(self, evidence: Evidence) -> Float:
         """(records,) float64, one score for every record, higher means more likely a member."""

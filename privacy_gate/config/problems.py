@@ -14,7 +14,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, at a 1-based line and column; ``path`` is empty for the file itself."""
+    """One thing that is wrong: 1-based position, key (empty for the file itself), sentence."""
 
     line: int
     column: int

@@ -6,27 +6,22 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from privacy_gate.config.problems import Path, Problem, config_error, shown
-from privacy_gate.config.scalars import AmbiguousScalar, Scalar, read_plain
+from privacy_gate.config.nodes import Builder, Composer, Mark, start_of
+from privacy_gate.config.problems import Path, Problem, config_error
 from privacy_gate.errors import ConfigError
 
 LARGEST_FILE = 1_000_000
-DEEPEST_NESTING = 32
 
 # YAML breaks lines, and terminals reorder text, at characters that most editors do not show: a
 # reviewer would read another budget than the one in force.
-_INVISIBLE = re.compile(
-    "\r(?!\n)|[\x85\u200b-\u200f\u2028-\u202e\u2066-\u2069]|(?<!\\A)\ufeff", re.DOTALL
-)
-
-Mark = tuple[int, int]
+_INVISIBLE = re.compile("\r(?!\n)|[\x85\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +70,9 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     content = _read(resolved, file)
     text = _decode(content, file)
     composer, node = _compose(text, file)
-    builder = _Builder(composer.refused)
+    builder = Builder(composer.refused)
     if not isinstance(node, yaml.MappingNode):
-        raise _file_error(file, _start(node), "expected a mapping of keys at the top level")
+        raise _file_error(file, start_of(node), "expected a mapping of keys at the top level")
     data = builder.mapping(node, ())
     digest = hashlib.sha256(content).hexdigest()
     problems = tuple(builder.problems)
@@ -105,7 +100,7 @@ def _read(path: FilePath, file: str) -> bytes:
     except FileNotFoundError:
         raise ConfigError(
             "The configuration file does not exist.",
-            hint="Check the path, or write one with: privacy-gate init",
+            hint="Check the path.",
             location=file,
         ) from None
     except (OSError, ValueError) as error:
@@ -124,7 +119,7 @@ def _read(path: FilePath, file: str) -> bytes:
 
 def _decode(content: bytes, file: str) -> str:
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         mark = (before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1)
@@ -140,64 +135,24 @@ def _mark_at(text: str, index: int) -> Mark:
     return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
 
 
-def _start(node: yaml.Node) -> Mark:
-    return node.start_mark.line + 1, node.start_mark.column + 1
-
-
 def _file_error(file: str, mark: Mark, sentence: str) -> ConfigError:
     return config_error(file, [Problem(*mark, (), sentence)])
 
 
-class _Composer(yaml.SafeLoader):
-    """Composes nodes without ever constructing objects; remembers the nodes it refuses."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.refused: dict[int, list[str]] = {}
-        self._depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent):
-            self.get_event()
-            alias = yaml.ScalarNode("", "", event.start_mark, event.end_mark)
-            self.refused[id(alias)] = ["aliases are not allowed; write the value out"]
-            return alias
-        sentences = []
-        if event.anchor is not None:
-            event.anchor = None
-            sentences.append("anchors are not allowed; write the value out where it is used")
-        if event.tag is not None:
-            sentences.append(f"the tag {shown(event.tag)} is not allowed; write a plain value")
-            event.tag = None
-        self._depth += 1
-        if self._depth > DEEPEST_NESTING:
-            raise yaml.MarkedYAMLError(
-                problem=f"nested more than {DEEPEST_NESTING} levels deep",
-                problem_mark=event.start_mark,
-            )
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        if node is not None and sentences:
-            self.refused[id(node)] = sentences
-        return node
-
-
-def _compose(text: str, file: str) -> tuple[_Composer, yaml.Node]:
+def _compose(text: str, file: str) -> tuple[Composer, yaml.Node]:
     try:
-        composer = _Composer(text)
+        composer: Any = Composer(text)
         composer.get_event()
         if composer.check_event(yaml.StreamEndEvent):
             raise _file_error(file, (1, 1), "the file is empty")
         node = composer.compose_document()
         if not composer.check_event(yaml.StreamEndEvent):
-            mark = composer.peek_event().start_mark
             sentence = "a second document begins here; one file holds one configuration"
-            raise _file_error(file, (mark.line + 1, mark.column + 1), sentence)
+            raise _file_error(file, start_of(composer.peek_event()), sentence)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, file) from None
     except yaml.reader.ReaderError as error:
-        sentence = f"the character U+{ord(str(error.character)):04X} is not allowed in YAML"
+        sentence = f"the character U+{int(error.character):04X} is not allowed in YAML"
         raise _file_error(file, _mark_at(text, error.position), sentence) from None
     except (ValueError, OverflowError, RecursionError):
         # PyYAML lets these out, for example for an escape beyond the last Unicode character.
@@ -214,89 +169,3 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> ConfigEr
         return _file_error(file, mark, "a tab stands where YAML wants spaces")
     problem = re.sub(r"\s+", " ", str(error.problem or error.context or "cannot be parsed"))
     return _file_error(file, mark, f"is not valid YAML: {problem}")
-
-
-class _Builder:
-    """Turns nodes into plain data, noting the position of every key and value."""
-
-    def __init__(self, refused: Mapping[int, list[str]]) -> None:
-        self.keys: dict[Path, Mark] = {}
-        self.values: dict[Path, Mark] = {}
-        self.problems: list[Problem] = []
-        self._refused = refused
-
-    def build(self, node: yaml.Node, path: Path) -> Any:
-        self._note_refused(node, path)
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._item(item, (*path, place)) for place, item in enumerate(node.value)]
-        return self._scalar(node, lambda sentence: self._problem(node, path, sentence))
-
-    def mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
-        if not path:
-            self._note_refused(node, path)
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = self._key(key_node, path)
-            if key is None:
-                continue
-            place = (*path, key)
-            if key in result:
-                first = self.keys[place][0]
-                sentence = f"is given twice, on lines {first} and {_start(key_node)[0]}"
-                self._problem(key_node, place, sentence)
-                continue
-            self.keys[place] = _start(key_node)
-            scalar = isinstance(value_node, yaml.ScalarNode) and value_node.value != ""
-            self.values[place] = _start(value_node if scalar else key_node)
-            result[key] = self.build(value_node, place)
-        return result
-
-    def _item(self, node: yaml.Node, path: Path) -> Any:
-        self.values[path] = _start(node)
-        return self.build(node, path)
-
-    def _key(self, node: yaml.Node, path: Path) -> str | None:
-        self._note_refused(node, path)
-        if id(node) in self._refused:
-            return None
-        if not isinstance(node, yaml.ScalarNode):
-            self._problem(node, path, "a key must be text, not a list or a mapping")
-            return None
-        if node.style is None and node.value == "<<":
-            self._problem(node, path, "merge keys (<<) are not allowed; write the keys out")
-            return None
-
-        def refuse(sentence: str) -> None:
-            self._problem(node, path, f"the key {shown(node.value)} is not text: {sentence}")
-
-        found = len(self.problems)
-        value = self._scalar(node, refuse)
-        if isinstance(value, str):
-            return value
-        if len(self.problems) == found:
-            refuse("quote it")
-        return None
-
-    def _scalar(self, node: yaml.ScalarNode, refuse: Callable[[str], None]) -> Scalar:
-        if id(node) in self._refused:
-            return None
-        text: str = node.value
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            refuse("half of a surrogate pair is not a character")
-            return None
-        if node.style is not None:
-            return text
-        try:
-            return read_plain(text)
-        except AmbiguousScalar as error:
-            refuse(str(error))
-            return None
-
-    def _note_refused(self, node: yaml.Node, path: Path) -> None:
-        for sentence in self._refused.get(id(node), ()):
-            self._problem(node, path, sentence)
-
-    def _problem(self, node: yaml.Node, path: Path, sentence: str) -> None:
-        self.problems.append(Problem(*_start(node), path, sentence))

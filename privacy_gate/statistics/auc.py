@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import special
 
 from privacy_gate.domain import Float, Measurement, Metric, Sizes
@@ -23,19 +22,12 @@ _BAND = RocFunctional(gain=lambda tpr: tpr, weight=lambda fpr: fpr)
 
 
 def placements(scores: SortedScores) -> tuple[Float, Float]:
-    """Share of non-members below each member (n,), of members above each non-member (m,).
-
-    Ties count half.
-    """
-    members, nonmembers = scores.members, scores.nonmembers
-    n, m = members.size, nonmembers.size
-    below = np.searchsorted(nonmembers, members, "left") + np.searchsorted(
-        nonmembers, members, "right"
-    )
-    not_above = np.searchsorted(members, nonmembers, "left") + np.searchsorted(
-        members, nonmembers, "right"
-    )
-    return below / (2 * m), 1.0 - not_above / (2 * n)
+    """Share of non-members below each member (n,), of members above each non-member (m,), both in
+    ascending order of the scores. Ties count half."""
+    n, m = scores.members.size, scores.nonmembers.size
+    not_below = scores.nonmembers_above_each + scores.nonmembers_at_or_above_each
+    above = scores.members_above_each + scores.members_at_or_above_each
+    return (2 * m - not_below) / (2 * m), above[::-1] / (2 * n)
 
 
 def auc_with_variance(scores: SortedScores) -> tuple[float, float]:

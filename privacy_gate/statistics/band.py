@@ -41,8 +41,7 @@ class RocFunctional:
     def high(self, scores: SortedScores, error: float) -> float:
         """Upper bound, wrong with probability at most ``error``."""
         n, m = scores.members.size, scores.nonmembers.size
-        at_or_above = n - np.searchsorted(scores.members, scores.nonmembers, side="left")[::-1]
-        levels, edges = _steps(at_or_above / n)
+        levels, edges = _steps(scores.members_at_or_above_each / n)
         tpr = np.minimum(1.0, levels + half_width(n, error))
         fpr = np.maximum(0.0, edges / m - half_width(m, error))
         beyond = 1.0 - float(self.weight(fpr[-1:])[0])  # FPRs past the last step: TPR may be 1

@@ -16,7 +16,8 @@ from scipy import special
 
 from privacy_gate.domain import Float, Integer
 
-_CHUNK = 65536
+_CELLS = 1 << 20
+"""Most cells of a temporary table, to bound memory."""
 
 
 def _threshold_weights(nonmembers: int, size: int, cap: int) -> Float:
@@ -35,10 +36,11 @@ def _threshold_weights(nonmembers: int, size: int, cap: int) -> Float:
 def _expected_log(above: Integer, members: int, size: int) -> Float:
     """E[log(1 + T)] / log(1 + q), T hypergeometric: ``above`` of ``members`` marked, q drawn."""
     distinct, inverse = np.unique(above, return_inverse=True)
+    chunk = _CELLS // (size + 1)
     values = np.concatenate(
         [
-            _expected_log_chunk(distinct[start : start + _CHUNK].astype(np.float64), members, size)
-            for start in range(0, distinct.size, _CHUNK)
+            _expected_log_chunk(distinct[start : start + chunk].astype(np.float64), members, size)
+            for start in range(0, distinct.size, chunk)
         ]
     )
     result: Float = values[inverse]
@@ -72,17 +74,15 @@ class Episodes:
         weights = _threshold_weights(self.above.size, self.size, self.cap)
         return min(1.0, float(weights @ _expected_log(self.above, self.members, self.size)))
 
-    def variance(self, nonmembers_at_or_above: Integer) -> float:
-        """Deletion (jackknife) variance; ``nonmembers_at_or_above`` (n,) for each member."""
+    def variance(self, not_below: Integer) -> float:
+        """Deletion (jackknife) variance; ``not_below`` (n,) counts, for each member, the
+        non-members it does not exceed. Needs more than ``size`` records on both sides."""
         n, m = self.members, self.above.size
-        variance = 0.0
-        if n > self.size:
-            without = self._without_a_member()[nonmembers_at_or_above]
-            variance += (n - 1) / n * float(((without - without.mean()) ** 2).sum())
-        if m > self.size:
-            without = self._without_a_nonmember()
-            variance += (m - 1) / m * float(((without - without.mean()) ** 2).sum())
-        return variance
+        member = self._without_a_member()[not_below]
+        nonmember = self._without_a_nonmember()
+        variance = (n - 1) / n * ((member - member.mean()) ** 2).sum()
+        variance += (m - 1) / m * ((nonmember - nonmember.mean()) ** 2).sum()
+        return float(variance)
 
     def _without_a_member(self) -> Float:
         """(m + 1,) the mean without a member that has r non-members at or above it, r = 0..m."""

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from privacy_gate.domain import Measurement, Metric, Sizes
+from privacy_gate.domain import Float, Measurement, Metric, Sizes
 from privacy_gate.statistics.asymptotic import LogitNormal, normal_quantile
 from privacy_gate.statistics.band import RocFunctional
 from privacy_gate.statistics.episodes import Episodes, expected_log_binomial
@@ -70,16 +70,18 @@ class LogMia:
         cap = false_positive_cap(self.regime, n + m)
         true = scores.true_positives(cap)
         estimate = low = high = note = None
-        law = None
+        exact = True
         if min(n, m) < self.size:
             note = f"needs {self.size} evaluation records a side, there are {n} + {m}"
         else:
             estimate, law = self._law(scores)
-            if law is None:
-                low, high = self._band.low(scores, level), self._band.high(scores, level)
-            else:
-                z = normal_quantile(level)
-                low, high = law.bound(-z), law.bound(z)
+            upper_law = law
+            if scores.tied_across_sides:
+                _, upper_law = self._law(scores, ties_to_attacker=True)
+            z = normal_quantile(level)
+            low = self._band.low(scores, level) if law is None else law.bound(-z)
+            high = self._band.high(scores, level) if upper_law is None else upper_law.bound(z)
+            exact = law is None and upper_law is None
             if min(n, m) < 300:
                 note = f"the interval is approximate below 300 records a side ({n} + {m})"
         return Measurement(
@@ -88,7 +90,7 @@ class LogMia:
             low=low,
             high=high,
             level=level,
-            method="exact" if law is None else "asymptotic",
+            method="exact" if exact else "asymptotic",
             null=self.null_mean,
             null_p=null_p_value(true, cap, n, m),
             counts={
@@ -110,16 +112,25 @@ class LogMia:
         _, law = self._law(scores)
         return self._band.p_value(scores, budget) if law is None else law.p_above(budget)
 
-    def _law(self, scores: SortedScores) -> tuple[float, LogitNormal | None]:
-        episodes = Episodes(scores.members_above_each, scores.members.size, self.size, self.cap)
+    def _law(
+        self, scores: SortedScores, *, ties_to_attacker: bool = False
+    ) -> tuple[float, LogitNormal | None]:
+        """The mean over all episodes and its law, ``None`` where there is no variance to trust.
+
+        Members tied with a non-member count as below it, or above it with ``ties_to_attacker``.
+        """
+        n, m = scores.members.size, scores.nonmembers.size
+        if ties_to_attacker:
+            above, not_below = scores.members_at_or_above_each, scores.nonmembers_above_each
+        else:
+            above, not_below = scores.members_above_each, scores.nonmembers_at_or_above_each
+        episodes = Episodes(above, n, self.size, self.cap)
         mean = episodes.mean()
-        at_or_above = scores.nonmembers.size - np.searchsorted(
-            scores.nonmembers, scores.members, side="left"
-        )
-        variance = episodes.variance(at_or_above)
         # sums of weights carry rounding errors: what is 0 or 1 up to those is degenerate
-        degenerate = variance <= 1e-24 or not 1e-12 < mean < 1 - 1e-12
-        return mean, None if degenerate else LogitNormal(mean, variance)
+        if min(n, m) == self.size or not 1e-12 < mean < 1 - 1e-12:
+            return mean, None
+        variance = episodes.variance(not_below)
+        return mean, None if variance <= 1e-24 else LogitNormal(mean, variance)
 
     @property
     def _band(self) -> RocFunctional:
@@ -149,16 +160,15 @@ class LogMia:
         return law.pass_probability(budget, level), law.fail_probability(budget, holm_level)
 
     def _ideal(self, separation: float, sizes: Sizes) -> LogitNormal | None:
-        if min(sizes.members, sizes.nonmembers) < self.size:
+        if min(sizes.members, sizes.nonmembers) <= self.size:
             return None
         return _ideal_law(self, separation, sizes)
 
     def true_value(self, separation: float) -> float:
-        """The episode mean under the binormal leak, by 4 096 equal parts of the threshold's law."""
-        parts = (np.arange(4096) + 0.5) / 4096
-        false_rate = special.betaincinv(self.cap + 1, self.size - self.cap, parts)
-        true_rate = special.ndtr(separation + special.ndtri(false_rate))
-        return float(expected_log_binomial(true_rate, self.size).mean())
+        """The episode mean under the binormal leak."""
+        quantiles, weights = _threshold_law(self.cap, self.size)
+        true_rate = special.ndtr(separation + quantiles)
+        return float(weights @ expected_log_binomial(true_rate, self.size))
 
     def separation(self, value: float) -> float:
         """The binormal separation at which the episode mean is ``value``, by bisection."""
@@ -169,9 +179,23 @@ class LogMia:
         return (low + high) / 2
 
 
+@lru_cache(maxsize=16)
+def _threshold_law(cap: int, size: int) -> tuple[Float, Float]:
+    """Nodes and weights (201,) for means over the FPR of an episode's threshold, which follows
+    Beta(cap + 1, size - cap): Gaussian quantiles of that FPR.
+
+    In the variable z with Φ(z) = the share of the law below, the trapezoid rule is accurate to
+    rounding, because everything is smooth and falls off with the Gaussian density.
+    """
+    z, step = np.linspace(-8.0, 8.0, 201, retstep=True)
+    weights = np.exp(-z * z / 2) * (float(step) / math.sqrt(2 * math.pi))
+    quantiles = special.ndtri(special.betaincinv(cap + 1, size - cap, special.ndtr(z)))
+    return quantiles, weights
+
+
 @lru_cache(maxsize=256)
 def _ideal_law(statistic: LogMia, separation: float, sizes: Sizes) -> LogitNormal | None:
-    scores, scale = binormal_scores(separation, sizes)
+    scores, scale = binormal_scores(separation, sizes, least=2 * statistic.size)
     _, law = statistic._law(scores)
     if law is None:
         return None

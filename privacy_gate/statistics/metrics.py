@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Protocol
 
 from privacy_gate.domain import Measurement, Metric, Sizes
@@ -12,7 +13,7 @@ from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
 
 
-class Statistic(Protocol):
+class Statistic(Hashable, Protocol):
     """What a gated metric offers: measuring and testing on scores, planning on sizes alone.
 
     ``level`` is the one-sided error λ, ``holm_level`` is λ/M for M checks. ``separation`` is the

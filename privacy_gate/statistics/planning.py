@@ -8,13 +8,17 @@ whose AUC is the first AUC budget + 0.1).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from privacy_gate.domain import Characteristic, Metric, Sizes
 from privacy_gate.statistics.metrics import Statistic, statistic
+
+_FURTHER = (1.0, 1.005, 1.01, 1.015, 1.02, 1.05, 1.1, 1.16, 1.25)
+"""Multiples of a size at which power is looked at; one tooth at FPR 0.01 is 1.5 % of 6 700."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,13 @@ class Plan:
 
     passes: tuple[float, ...]
     fails: tuple[float, ...]
+    attacks: float = 1.0
+    """Checks per target: how many attacks are judged by each."""
 
     @property
     def run_passes(self) -> float:
         """A lower bound of P(every check passes) without leakage (Bonferroni), at least 0."""
-        return max(0.0, 1.0 - sum(1.0 - p for p in self.passes))
+        return max(0.0, 1.0 - self.attacks * sum(1.0 - p for p in self.passes))
 
     @property
     def run_fails(self) -> float:
@@ -47,9 +53,10 @@ def plan(
     targets: Sequence[Target], sizes: Sizes, confidence: float, checks: int | None = None
 ) -> Plan:
     """Chances for these targets; ``checks`` is M when it is larger than ``len(targets)``, because
-    several attacks are judged by the same budget."""
+    each budget judges several attacks (all of them equally many: else give one target a check)."""
     level = (1 - confidence) / 2
-    holm_level = level / (checks or len(targets))
+    checks = checks or len(targets)
+    holm_level = level / checks
     separation = planted_separation(targets)
     statistics = [statistic(target.metric) for target in targets]
     return Plan(
@@ -61,6 +68,7 @@ def plan(
             s.verdict_probabilities(separation, t.budget, level, holm_level, sizes)[1]
             for s, t in zip(statistics, targets, strict=True)
         ),
+        attacks=checks / len(targets),
     )
 
 
@@ -84,24 +92,50 @@ def records_needed(
     ``None`` if not even ``most`` suffice: the budget lies below what chance gives.
     """
     judged = statistic(target.metric)
+    return _smallest_size(
+        lambda sizes: judged.pass_probability(target.budget, level, sizes) >= power, most
+    )
 
-    def enough(records: int) -> bool:
-        # counts are whole, so the power is a saw-tooth: it has to hold a little further on, too
-        further = [math.ceil(records * factor) for factor in (1.0, 1.02, 1.05, 1.1, 1.16, 1.25)]
-        return all(
-            judged.pass_probability(target.budget, level, Sizes(size, size)) >= power
-            for size in further
-        )
+
+def sizes_needed(
+    targets: Sequence[Target],
+    confidence: float,
+    power: float = 0.95,
+    checks: int | None = None,
+    most: int = 10_000_000,
+) -> int | None:
+    """Evaluation records a side, about, for a run to decide.
+
+    A model that leaks nothing passes every check, and the planted leak fails one, each with at
+    least this power: both chances are lower bounds, see :class:`Plan`.
+
+    ``checks`` as in :func:`plan`. ``None`` if not even ``most`` records suffice.
+    """
+
+    def decides(sizes: Sizes) -> bool:
+        chances = plan(targets, sizes, confidence, checks)
+        return chances.run_passes >= power and chances.run_fails >= power
+
+    return _smallest_size(decides, most)
+
+
+def _smallest_size(enough: Callable[[Sizes], bool], most: int) -> int | None:
+    """The least number of records a side from which on a condition holds, within 1 %."""
+
+    def holds(records: int) -> bool:
+        # counts are whole, so power is a saw-tooth in the size: it has to hold further on, too
+        further = [math.ceil(records * factor) for factor in _FURTHER]
+        return all(enough(Sizes(size, size)) for size in further)
 
     high = 16
-    while not enough(high):
+    while not holds(high):
         high *= 2
         if high > most:
             return None
     low = high // 2
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 
 
@@ -113,6 +147,7 @@ def round_up(value: float, digits: int = 2) -> float:
     return float(f"{math.ceil(value / unit - 1e-9) * unit:.12g}")
 
 
+@lru_cache(maxsize=256)
 def characteristic(
     judged: Statistic, budget: float, level: float, holm_level: float, sizes: Sizes
 ) -> Characteristic:

@@ -22,7 +22,13 @@ def as_scores(values: Any, side: str) -> Float:
     Accepts one-dimensional real integers or floats, at least two, all finite; anything else is a
     ``SignalError`` that names the ``side``.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):
+        raise SignalError(
+            f"The scores of the {side} are not an array of numbers.",
+            hint="Give one score per record, as a one-dimensional array.",
+        ) from None
     if array.dtype.kind not in "iuf":
         raise SignalError(
             f"The scores of the {side} are of type {array.dtype}, not real numbers.",
@@ -72,6 +78,27 @@ class SortedScores:
         """(m,) members strictly above each non-member, non-members in descending order."""
         below = np.searchsorted(self.members, self.nonmembers, side="right")
         return (self.members.size - below)[::-1]
+
+    @cached_property
+    def members_at_or_above_each(self) -> Integer:
+        """(m,) members at or above each non-member, non-members in descending order."""
+        below = np.searchsorted(self.members, self.nonmembers, side="left")
+        return (self.members.size - below)[::-1]
+
+    @cached_property
+    def nonmembers_above_each(self) -> Integer:
+        """(n,) non-members strictly above each member, members in ascending order."""
+        return self.nonmembers.size - np.searchsorted(self.nonmembers, self.members, side="right")
+
+    @cached_property
+    def nonmembers_at_or_above_each(self) -> Integer:
+        """(n,) non-members at or above each member, members in ascending order."""
+        return self.nonmembers.size - np.searchsorted(self.nonmembers, self.members, side="left")
+
+    @cached_property
+    def tied_across_sides(self) -> bool:
+        """Whether some member has exactly the score of some non-member."""
+        return not np.array_equal(self.members_above_each, self.members_at_or_above_each)
 
     def largest_nonmember(self, rank: int) -> float:
         """The ``rank``-th largest non-member score, 1-based."""

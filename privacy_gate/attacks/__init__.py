@@ -1,0 +1,1 @@
+"""Attacks: from signals to one score per record, higher means more likely a member."""

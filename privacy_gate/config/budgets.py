@@ -1,0 +1,92 @@
+"""Budgets: a metric, its argument, and the largest value that is tolerated."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Tag
+from pydantic_core import PydanticCustomError
+
+from privacy_gate.config.values import Maximum, Rate, Section, Texts, wrong
+from privacy_gate.domain import Metric
+
+
+class BudgetBase(Section):
+    """What all budgets have in common."""
+
+    max: Maximum
+    """Largest value that is tolerated."""
+    warn_at: Rate | None = None
+    """An estimate above it is reported, the verdict unchanged."""
+    attacks: Texts | None = None
+    """Attacks or suites the budget is for; default: all."""
+
+    @property
+    def metric_key(self) -> Metric:
+        """The metric with its argument."""
+        name: str = getattr(self, "metric")  # noqa: B009  declared by every subclass
+        argument = Metric.ARGUMENTS[name]
+        return Metric(name, None if argument is None else getattr(self, argument))
+
+
+class TprBudget(BudgetBase):
+    """True-positive rate of an attack at a fixed false-positive rate."""
+
+    metric: Literal["tpr_at_fpr"]
+    fpr: Rate
+    """False-positive rate."""
+
+
+class TnrBudget(BudgetBase):
+    """True-negative rate of an attack at a fixed false-negative rate."""
+
+    metric: Literal["tnr_at_fnr"]
+    fnr: Rate
+    """False-negative rate."""
+
+
+class LogMiaBudget(BudgetBase):
+    """Log-MIA, the mean over episodes."""
+
+    metric: Literal["log_mia"]
+    regime: Literal["a", "b"]
+
+
+class AucBudget(BudgetBase):
+    """Area under the ROC curve."""
+
+    metric: Literal["auc"]
+
+
+class AdvantageBudget(BudgetBase):
+    """Largest difference of true-positive and false-positive rate."""
+
+    metric: Literal["advantage"]
+
+
+def _metric_tag(value: Any) -> str:
+    metric = value["metric"] if isinstance(value, dict) else value.metric
+    return f"<{metric}>"
+
+
+def _known_metric(value: Any) -> Any:
+    if isinstance(value, BudgetBase):
+        return value
+    if not isinstance(value, dict):
+        raise wrong("expected a mapping such as {metric: tpr_at_fpr, fpr: 0.01, max: 0.1}")
+    if "metric" not in value:
+        raise PydanticCustomError("missing_metric", "is required")
+    if value["metric"] not in tuple(Metric.ARGUMENTS):
+        raise PydanticCustomError("unknown_metric", "unknown metric")
+    return value
+
+
+Budget = Annotated[
+    Annotated[TprBudget, Tag("<tpr_at_fpr>")]
+    | Annotated[TnrBudget, Tag("<tnr_at_fnr>")]
+    | Annotated[LogMiaBudget, Tag("<log_mia>")]
+    | Annotated[AucBudget, Tag("<auc>")]
+    | Annotated[AdvantageBudget, Tag("<advantage>")],
+    Discriminator(_metric_tag),
+    BeforeValidator(_known_metric),
+]

@@ -1,0 +1,97 @@
+"""What all faces share: several configurations in one run, errors turned into reports."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from privacy_gate import provenance
+from privacy_gate.config import Config, load_config
+from privacy_gate.domain import Report
+from privacy_gate.errors import ConfigError, ExitCode, PrivacyGateError
+from privacy_gate.gate import exit_code, run
+from privacy_gate.signals import Progress
+
+_WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The reports of a run, one per configuration, and the exit code of the whole."""
+
+    reports: tuple[Report, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """An error wins over a fail, a fail over an inconclusive one."""
+        codes = {exit_code(report) for report in self.reports}
+        return next((code for code in _WORST_FIRST if code in codes), ExitCode.PASS)
+
+
+def run_all(
+    paths: Sequence[Path],
+    *,
+    model: str | None = None,
+    fixtures: str | None = None,
+    device: str | None = None,
+    allow_roots: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Finished:
+    """Run every configuration; an error in one becomes its report and does not stop the others."""
+    reports: list[Report] = []
+    names: set[str] = set()
+    for path in paths:
+        started = provenance.now()
+        name, facts = Path(path).stem, {"path": str(path), "sha256": None}
+        try:
+            config = load_config(
+                path, model=model, fixtures=fixtures, device=device, allow_roots=allow_roots
+            )
+            name, facts = config.name, {"path": str(path), "sha256": config.sha256}
+            refuse_same_name(config, names)
+            reports.append(run(config, progress=progress))
+        except Exception as error:
+            if os.environ.get("PRIVACY_GATE_DEBUG"):
+                traceback.print_exc()
+            reports.append(error_report(error, name=name, config=facts, started=started))
+    return Finished(tuple(reports))
+
+
+def refuse_same_name(config: Config, names: set[str]) -> None:
+    """Add the configuration's name to ``names``; raise if it is there already."""
+    if config.name in names:
+        raise ConfigError(
+            f"Another configuration of this run has the name {config.name!r}, too.",
+            hint="Give each configuration its own name.",
+            location=config.location("name"),
+        )
+    names.add(config.name)
+
+
+def error_report(error: Exception, *, name: str, config: Mapping[str, Any], started: str) -> Report:
+    """The report of a run that ended in an error: no check has a verdict.
+
+    Only our own errors are known to hold no record, so the text of any other is left out.
+    """
+    known = error if isinstance(error, PrivacyGateError) else None
+    return Report(
+        name=name,
+        verdict="error",
+        complete=False,
+        run={"started": started, "finished": provenance.now()},
+        model={},
+        task="",
+        config=config,
+        fixtures={},
+        checks=(),
+        error={
+            "type": type(error).__name__,
+            "message": known.message if known else f"Internal error ({type(error).__name__}).",
+            "hint": known.hint if known else "Set PRIVACY_GATE_DEBUG=1 to see where.",
+            "location": known.location if known else None,
+        },
+    )

@@ -1,0 +1,213 @@
+"""The pipeline, top to bottom: configuration, fixtures, model, signals, attacks, checks, report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_gate import provenance
+from privacy_gate.config import Config, load_config
+from privacy_gate.domain import Evidence, Float, Interval, Report, Signals, Split
+from privacy_gate.errors import ExitCode
+from privacy_gate.guards import accuracy, refuse_guessing, refuse_swapped_sides, refuse_unexpected
+from privacy_gate.models.forward import stream
+from privacy_gate.models.opening import open_model
+from privacy_gate.models.preprocess import open_preprocess
+from privacy_gate.preparation import Prepared, prepare, shown
+from privacy_gate.protocols import Task
+from privacy_gate.ranking import attack_scores, break_ties, sides
+from privacy_gate.registry import TASKS, resolve
+from privacy_gate.results import attack_result
+from privacy_gate.signals import Progress, canonical_order, collect_signals
+from privacy_gate.tasks.labels import label_positions
+from privacy_gate.verdict import judge, outcome, wrong_directions
+
+EPISODE_SIZE = 15
+
+
+def run(
+    config: Config | str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] | None = None,
+    fixtures: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    allow_roots: Iterable[str | os.PathLike[str]] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Run the gate and return its report.
+
+    ``model``, ``fixtures``, ``device`` and ``allow_roots`` are those of ``load_config`` and apply
+    when ``config`` is a path. Raises ``PrivacyGateError`` for bad usage, configuration, fixtures or
+    model: there is no verdict then.
+    """
+    if not isinstance(config, Config):
+        config = load_config(
+            config, model=model, fixtures=fixtures, device=device, allow_roots=allow_roots
+        )
+    return run_prepared(prepare(config), progress)
+
+
+def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report:
+    """Open the model, attack it and judge every check."""
+    if not prepared.decidable:
+        return prepared.without_verdict("Not run: another budget cannot be certified.")
+    config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
+    task, labels = _task(config), _labels(prepared)
+    signals, model = _signals(prepared, task, labels, progress)
+    accuracies = _guarded_accuracies(prepared, signals, labels)
+    with timed("attacks"):
+        scores, seconds = _scores(prepared, signals, labels)
+    with timed("statistics"):
+        ranks = {name: break_ties(values, prepared.keys) for name, values in scores.items()}
+        evaluation = {
+            name: sides(values, prepared.rows, data.is_member) for name, values in ranks.items()
+        }
+        wrong = wrong_directions(evaluation)
+        if wrong and accuracies:
+            refuse_swapped_sides(accuracies["members"], accuracies["nonmembers"])
+        checks = judge(
+            prepared.programme.checks,
+            evaluation,
+            prepared.sizes,
+            confidence=config.statistics.confidence,
+            episode_size=EPISODE_SIZE,
+            wrong_direction=wrong,
+        )
+        attacks = [
+            attack_result(
+                attack,
+                scores[attack.name],
+                ranks[attack.name],
+                evaluation[attack.name],
+                prepared=prepared,
+                labels=labels,
+                episode_size=EPISODE_SIZE,
+                seconds=seconds[attack.name],
+            )
+            for attack in prepared.programme.attacks
+        ]
+    return Report(
+        **prepared.facts(),
+        verdict=outcome(checks),
+        complete=all(check.verdict != "not_run" for check in checks),
+        model={**model, "accuracy": {side: asdict(value) for side, value in accuracies.items()}},
+        checks=tuple(checks),
+        attacks=(*attacks, *prepared.programme.not_run),
+        cautions=prepared.cautions(),
+        timing=prepared.stopwatch.timing(1),
+        environment=provenance.environment(model["device_name"], config.statistics.seed),
+    )
+
+
+def exit_code(report: Report) -> ExitCode:
+    """The exit code a report stands for; an incomplete one never passes."""
+    if report.verdict == "pass" and report.complete:
+        return ExitCode.PASS
+    if report.verdict == "fail":
+        return ExitCode.FAIL
+    if report.verdict == "inconclusive":
+        tolerated = report.complete and report.tolerated
+        return ExitCode.PASS if tolerated else ExitCode.INCONCLUSIVE
+    return ExitCode.ERROR
+
+
+def _task(config: Config) -> Task:
+    kind = resolve(TASKS[config.task])
+    if config.task == "custom":
+        task: Task = kind(config.load_callable(config.signals or "", "signals"))
+    else:
+        task = kind()
+    return task
+
+
+def _labels(prepared: Prepared) -> NDArray[Any]:
+    """(records,) class positions; a custom task gets the labels as they are stored."""
+    if prepared.config.task == "custom":
+        return prepared.data.labels
+    settings = prepared.config.model.labels
+    order = None if settings is None else list(settings.order)
+    return label_positions(prepared.data.labels, order, prepared.data.classes)
+
+
+def _signals(
+    prepared: Prepared, task: Task, labels: NDArray[Any], progress: Progress | None
+) -> tuple[Signals, dict[str, Any]]:
+    """The signals of all records, and the report's facts about the model."""
+    config, data, stopwatch = prepared.config, prepared.data, prepared.stopwatch
+    with stopwatch.step("load"):
+        model = open_model(
+            config, features=any(a.access == "features" for a in prepared.programme.attacks)
+        )
+        preprocess = open_preprocess(config, data.records.columns, model)
+    limit = config.limits.seconds
+    try:
+        with stopwatch.step("forward"):
+            batches = stream(
+                model, preprocess, data.records, canonical_order(data), config.model.batch_size
+            )
+            signals = collect_signals(
+                batches,
+                task,
+                labels,
+                deadline=None if limit is None else stopwatch.started + limit,
+                progress=progress,
+            )
+    finally:
+        model.close()
+    return signals, {
+        "path": shown(config, config.model_path),
+        "format": config.model.format,
+        "sha256": model.sha256,
+        "device": model.device,
+        "device_name": provenance.device_name(model.device),
+        "precision": model.precision,
+        "batch_size": batches.batch_size,
+    }
+
+
+def _guarded_accuracies(
+    prepared: Prepared, signals: Signals, labels: NDArray[Any]
+) -> dict[str, Interval]:
+    """The accuracy on both sides; raises when the model cannot run as it is meant to."""
+    if signals.predicted is None:
+        return {}
+    config, member = prepared.config, prepared.data.is_member
+    correct = signals.predicted == labels
+    found = {
+        "members": accuracy(correct[member], config.statistics.confidence),
+        "nonmembers": accuracy(correct[~member], config.statistics.confidence),
+    }
+    refuse_guessing(signals.predicted[member], labels[member], config.location("model"))
+    expected = config.model.expected
+    if expected is not None:
+        refuse_unexpected(
+            found["nonmembers"],
+            expected.nonmember_accuracy,
+            expected.tolerance,
+            config.location("model", "expected"),
+        )
+    return found
+
+
+def _scores(
+    prepared: Prepared, signals: Signals, labels: NDArray[Any]
+) -> tuple[Mapping[str, Float], Mapping[str, float]]:
+    """Attack name -> (records,) scores, and seconds; who of the evaluation records is a member
+    stays hidden from the attacks."""
+    data = prepared.data
+    membership = data.is_member.astype(np.int8)
+    membership[data.split == Split.EVALUATION] = -1
+    seed = prepared.config.statistics.seed
+    evidence = Evidence(signals, labels, data.split, membership, seed)
+    scores, seconds = {}, {}
+    for attack in prepared.programme.attacks:
+        clock = time.monotonic()
+        scores[attack.name] = attack_scores(attack, evidence)
+        seconds[attack.name] = time.monotonic() - clock
+    return scores, seconds

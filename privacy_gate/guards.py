@@ -1,0 +1,71 @@
+"""Checks that a measurement means something, made before any verdict: a model that guesses shows no
+leak, and exchanged sides turn a leak into its opposite. Neither may ever be green."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from privacy_gate.domain import Boolean, Integer, Interval
+from privacy_gate.errors import FixtureError, ModelError
+from privacy_gate.statistics.tails import proportion_interval
+
+_GUESSING_ERROR = 0.01
+
+
+def accuracy(correct: Boolean, confidence: float) -> Interval:
+    """The share of correct predictions with its Clopper-Pearson interval."""
+    low, high = proportion_interval(int(correct.sum()), correct.size, confidence)
+    return Interval(float(correct.mean()), low, high)
+
+
+def refuse_guessing(predicted: Integer, labels: Integer, location: str | None) -> None:
+    """Raise unless the balanced accuracy on members is credibly above 1/classes.
+
+    ``predicted`` and ``labels`` (members,) class positions. The bound is Hoeffding's for a mean of
+    class means: finite-sample, error 1 %.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    recalls = [float((predicted[labels == label] == label).mean()) for label in classes]
+    balanced = float(np.mean(recalls))
+    slack = math.sqrt(math.log(1 / _GUESSING_ERROR) / 2 * float((1 / counts).sum())) / classes.size
+    if classes.size < 2:
+        raise FixtureError(
+            "All members have the same label, so nothing shows that the model works.",
+            hint="Use members of at least two classes.",
+        )
+    if not balanced - slack > 1 / classes.size:
+        raise ModelError(
+            f"The model guesses: its balanced accuracy on {labels.size} members is {balanced:.3f},"
+            f" not credibly above 1/{classes.size}. A model that guesses shows no leak.",
+            hint="Check model.preprocess (scale, mean, layout), model.output, model.labels.order"
+            " and fixtures.label.",
+            location=location,
+        )
+
+
+def refuse_unexpected(
+    measured: Interval, expected: float, tolerance: float, location: str | None
+) -> None:
+    """Raise when the expected non-member accuracy lies outside the interval plus tolerance."""
+    if not measured.low - tolerance <= expected <= measured.high + tolerance:
+        raise ModelError(
+            f"The accuracy on non-members is {measured.estimate:.3f}"
+            f" [{measured.low:.3f}, {measured.high:.3f}], but {expected:g} ± {tolerance:g} is"
+            " expected.",
+            hint="The model is not run as it is meant to be (scale, channel order, label order,"
+            " output), or it changed: mend the configuration or model.expected.",
+            location=location,
+        )
+
+
+def refuse_swapped_sides(members: Interval, nonmembers: Interval) -> None:
+    """Raise when, beside an AUC below 0.5, members are also predicted credibly worse."""
+    if members.high < nonmembers.low:
+        raise FixtureError(
+            f"The sides look exchanged: attacks score non-members higher, and the model is right on"
+            f" {members.estimate:.3f} of the members but {nonmembers.estimate:.3f} of the"
+            " non-members.",
+            hint="Exchange members and nonmembers in the manifest, or check the labels.",
+        )

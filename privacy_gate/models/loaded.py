@@ -1,0 +1,102 @@
+"""What all loaded models have in common: attributes for the report, and one way to fail."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from privacy_gate.errors import ModelError, PrivacyGateError
+from privacy_gate.models.outputs import OutputReader, feature_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from privacy_gate.config import Config
+    from privacy_gate.domain import Outputs
+
+MESSAGE_LENGTH = 200
+
+
+def short(error: BaseException) -> str:
+    """Type and message of an exception from foreign code, on one line, at most 200 characters."""
+    message = " ".join(str(error).split())
+    if len(message) > MESSAGE_LENGTH:
+        message = message[: MESSAGE_LENGTH - 1] + "…"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+class LoadedModel(ABC):
+    """A model ready to answer batches; implements ``protocols.Model``.
+
+    ``input_names``: the inputs it needs, in order. ``input_types``: the numpy type an input must
+    have, where the file declares one. ``precision``: ``float32``, ``bfloat16``, ``float16``.
+    ``providers``: the ONNX Runtime providers in use. ``sha256``: see ``model_file.model_sha256``.
+    """
+
+    sha256 = ""
+    providers: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        device: str,
+        precision: str,
+        input_names: tuple[str, ...],
+        input_types: Mapping[str, np.dtype[Any]] | None = None,
+    ) -> None:
+        self.format: str = config.model.format
+        self.device = device
+        self.precision = precision
+        self.input_names = input_names
+        self.input_types: Mapping[str, np.dtype[Any]] = input_types or {}
+        self._reader = OutputReader(config, half_precision=precision != "float32")
+        self._location: str | None = config.location("model")
+
+    def forward(self, inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        """Answer one batch of preprocessed inputs, model input name -> (b, …).
+
+        ``values`` are float64 (b, classes) or int64 (b,); ``features`` float32 (b, d) if asked for.
+        ``MemoryError`` when the batch does not fit on the device; ``ModelError`` when the model
+        fails or answers something that cannot be judged.
+        """
+        rows = len(next(iter(inputs.values())))
+        try:
+            raw, features = self._answer(inputs)
+        except (PrivacyGateError, MemoryError):
+            raise
+        except Exception as error:
+            if self._is_out_of_memory(error):
+                raise MemoryError(short(error)) from None
+            raise self._failure(error, inputs) from error
+        matrix = None if features is None else feature_matrix(features, rows)
+        return self._reader.read(raw, rows, matrix)
+
+    @abstractmethod
+    def _answer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:
+        """The raw output to judge and the raw features, both in main memory."""
+
+    @abstractmethod
+    def _is_out_of_memory(self, error: Exception) -> bool:
+        """Whether a foreign exception says that memory did not suffice."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free the device; the model cannot be used afterwards."""
+
+    def _failure(self, error: Exception, inputs: Mapping[str, NDArray[Any]]) -> ModelError:
+        given = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in inputs.items())
+        return ModelError(
+            f"The model raised {short(error)} when given {given}.",
+            hint=self._hint(inputs),
+            location=self._location,
+        )
+
+    def _hint(self, inputs: Mapping[str, NDArray[Any]]) -> str:
+        return (
+            "If it expects other shapes or values, set model.preprocess "
+            "(layout: NCHW, scale, or module:function) or model.inputs."
+        )

@@ -1,0 +1,129 @@
+"""One pytest item per check; the items of one configuration share one run of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from privacy_gate import provenance
+from privacy_gate.config import load_config
+from privacy_gate.domain import Check, Report
+from privacy_gate.errors import PrivacyGateError
+from privacy_gate.faces import error_report
+from privacy_gate.gate import run_prepared
+from privacy_gate.preparation import Prepared, prepare
+from privacy_gate.pytest_session import GateSession, session_of
+from privacy_gate.verdict import PlannedCheck
+
+
+class CheckFailed(Exception):
+    """A check that failed, is inconclusive, or could not be judged; the text says why."""
+
+
+class PrivacyGateFile(pytest.File):
+    """A configuration. Its fixtures are read when it is collected, its model when an item runs."""
+
+    _prepared: Prepared
+    _report: Report | None = None
+    _error: Exception | None = None
+
+    @property
+    def gate(self) -> GateSession:
+        """The gate of this session; there is one, or this file would not have been collected."""
+        gate = session_of(self.config)
+        assert gate is not None
+        return gate
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One item per check, in the order of the budgets; a broken configuration or fixture set is
+        a collection error of one sentence."""
+        started = provenance.now()
+        try:
+            self._prepared = prepare(load_config(self.path, **self.gate.overrides()))
+        except PrivacyGateError as error:
+            facts = {"path": str(self.path), "sha256": None}
+            report = error_report(error, name=self.path.stem, config=facts, started=started)
+            self.gate.record(self.path, report.to_dict())
+            raise self.CollectError(str(error)) from None
+        not_yet = self._prepared.without_verdict("Not run: its test item was not run.")
+        self.gate.record(self.path, not_yet.to_dict())
+        for check in self._prepared.programme.checks:
+            yield PrivacyGateItem.from_parent(self, name=check.id, planned=check)
+
+    def result(self, check_id: str) -> Check:
+        """The judged check; the first call opens the model and judges all.
+
+        After an error, the first item shows it and the others refer to it.
+        """
+        if self._error is not None:
+            raise CheckFailed(f"not judged, see the first check: {type(self._error).__name__}")
+        if self._report is None:
+            started = provenance.now()
+            try:
+                self._report = run_prepared(self._prepared)
+            except Exception as error:
+                self._error = error
+                facts = self._prepared.facts()
+                report = error_report(
+                    error, name=facts["name"], config=facts["config"], started=started
+                )
+                self.gate.record(self.path, report.to_dict())
+                raise
+            self.gate.record(self.path, self._report.to_dict())
+        return next(check for check in self._report.checks if check.id == check_id)
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether the policy tolerates inconclusive checks today."""
+        return self._report is not None and self._report.tolerated
+
+
+class PrivacyGateItem(pytest.Item):
+    """One check. Everything but a pass fails the item; nothing is ever skipped."""
+
+    def __init__(self, *, planned: PlannedCheck, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.planned = planned
+        self.check: Check | None = None
+        self.add_marker("privacy_gate")
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(f"privacy_gate-{self.parent_file.path}"))
+
+    @property
+    def parent_file(self) -> PrivacyGateFile:
+        """The configuration this check belongs to."""
+        assert isinstance(self.parent, PrivacyGateFile)
+        return self.parent
+
+    def runtest(self) -> None:
+        """Judge the check."""
+        check = self.check = self.parent_file.result(self.name)
+        self.user_properties += [
+            (f"privacy_gate.{name}", str(value))
+            for name, value in (
+                ("verdict", check.verdict),
+                ("estimate", check.estimate),
+                ("low", check.low),
+                ("high", check.high),
+                ("budget", check.budget),
+                ("p_value", check.p_value),
+            )
+        ]
+        tolerated = check.verdict == "inconclusive" and self.parent_file.tolerated
+        if check.verdict != "pass" and not tolerated:
+            raise CheckFailed(f"{check.verdict}: {check.message} {check.advice}".rstrip())
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
+        """Always one text, so that annotations land on the budget's line."""
+        error = excinfo.value
+        if isinstance(error, CheckFailed | PrivacyGateError):
+            return str(error)
+        return str(super().repr_failure(excinfo))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The budget's line in the configuration."""
+        line = self.planned.line
+        return self.path, None if line is None else line - 1, f"privacy gate: {self.name}"

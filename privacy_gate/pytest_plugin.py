@@ -1,0 +1,95 @@
+"""pytest hooks only. Loaded at every start of pytest, so nothing heavy is imported here.
+
+``--privacy-gate`` turns the gate on; ``pytest_items`` holds what happens then.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from privacy_gate.pytest_fixture import PrivacyGate
+
+_CONFIG_NAME = "privacy_gate.yaml"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_addoption"""
+    group = parser.getgroup("privacy-gate", "privacy gate")
+    group.addoption(
+        "--privacy-gate",
+        action="store_true",
+        default=False,
+        help="Run the privacy gate: one test item per configured check.",
+    )
+    group.addoption(
+        "--privacy-gate-config",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help=f"Configuration file; repeatable; turns the gate on (default: {_CONFIG_NAME}).",
+    )
+    group.addoption(
+        "--privacy-gate-only",
+        action="store_true",
+        default=False,
+        help="Run the privacy gate and no other test.",
+    )
+    group.addoption(
+        "--privacy-gate-report",
+        metavar="DIR",
+        help="Write report.json here, or in one sub-directory per configuration if several.",
+    )
+    for name, help_text in (
+        ("model", "Judge this model file instead of the configured one."),
+        ("fixtures", "Use these fixtures instead of the configured ones."),
+        ("device", "auto, cpu, cuda or cuda:N."),
+    ):
+        group.addoption(f"--privacy-gate-{name}", metavar=name.upper(), help=help_text)
+    parser.addini(
+        "privacy_gate_config",
+        type="paths",
+        default=[],
+        help="Configuration files of the privacy gate, used when it is turned on.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_configure"""
+    config.addinivalue_line("markers", "privacy_gate: a check of the privacy gate.")
+    option = config.option
+    if option.privacy_gate or option.privacy_gate_only or option.privacy_gate_config:
+        from privacy_gate.pytest_session import activate
+
+        activate(config)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the gate's configurations, and a ``privacy_gate.yaml`` named as an argument.
+
+    https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collect_file
+    """
+    if file_path.suffix not in (".yaml", ".yml"):
+        return None
+    from privacy_gate.pytest_session import activate, session_of
+
+    gate = session_of(parent.config)
+    if gate is None and file_path.name == _CONFIG_NAME and parent.session.isinitpath(file_path):
+        gate = activate(parent.config)
+    if gate is None or not gate.wants(file_path, named=parent.session.isinitpath(file_path)):
+        return None
+    from privacy_gate.pytest_items import PrivacyGateFile
+
+    file: pytest.Collector = PrivacyGateFile.from_parent(parent, path=file_path)
+    return file
+
+
+@pytest.fixture
+def privacy_gate() -> PrivacyGate:
+    """Membership statistics and budgets in a test: ``measure``, ``assert_within_budget``, ``run``."""
+    from privacy_gate.pytest_fixture import PrivacyGate
+
+    return PrivacyGate()

@@ -1,0 +1,98 @@
+"""What is reported of one attack beside the checks: metrics, operating points, curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_gate.domain import AttackResult, Fixtures, Float, Integer, Interval, Split
+from privacy_gate.preparation import Prepared
+from privacy_gate.protocols import Attack
+from privacy_gate.statistics.operating_point import (
+    class_thresholds,
+    conformal_threshold,
+    operating_point,
+)
+from privacy_gate.statistics.roc import histogram, roc_curve, ties
+from privacy_gate.statistics.scores import SortedScores
+from privacy_gate.statistics.summary import summary
+from privacy_gate.verdict import PlannedCheck
+
+DEFAULT_RATES = (0.01, 0.05, 0.1)
+
+
+def attack_result(
+    attack: Attack,
+    scores: Float,
+    ranks: Float,
+    ordered: SortedScores,
+    *,
+    prepared: Prepared,
+    labels: NDArray[Any],
+    episode_size: int,
+    seconds: float,
+) -> AttackResult:
+    """Everything about one attack: ``scores`` (records,) as the attack gave them, ``ranks`` the
+    same with ties broken, ``ordered`` the ranks of the evaluation records."""
+    data, rows, sizes = prepared.data, prepared.rows, prepared.sizes
+    checks, confidence = prepared.programme.checks, prepared.config.statistics.confidence
+    level = (1 - confidence) / 2
+    fpr, fnr = _rates(checks, "tpr_at_fpr"), _rates(checks, "tnr_at_fnr")
+    measured = summary(ordered, sizes, fpr=fpr, fnr=fnr, level=level, episode_size=episode_size)
+    area = measured["auc"]
+    return AttackResult(
+        name=attack.name,
+        family=attack.family,
+        access=attack.access,
+        status="ran",
+        queries_per_record=attack.queries_per_record,
+        seconds=seconds,
+        ties=ties(scores[rows]),
+        auc=Interval(area["estimate"], area["low"], area["high"]),
+        tpr_at_fpr=tuple(measured["tpr_at_fpr"]),
+        tnr_at_fnr=tuple(measured["tnr_at_fnr"]),
+        log_mia=tuple(measured["log_mia"]),
+        operating_point=_operating_points(ranks, data, labels, rows, fpr[0], confidence),
+        roc=roc_curve(ordered, sizes, level),
+        histogram=histogram(
+            scores[rows[data.is_member[rows]]], scores[rows[~data.is_member[rows]]]
+        ),
+    )
+
+
+def _rates(checks: Sequence[PlannedCheck], metric: str) -> tuple[float, ...]:
+    """The budgeted rates of a metric, then the default ones."""
+    budgeted = [
+        float(check.metric.argument or 0.0) for check in checks if check.metric.name == metric
+    ]
+    return tuple(dict.fromkeys([*budgeted, *DEFAULT_RATES]))
+
+
+def _operating_points(
+    ranks: Float,
+    data: Fixtures,
+    labels: NDArray[Any],
+    rows: Integer,
+    fpr: float,
+    confidence: float,
+) -> dict[str, Any]:
+    """Global and class-wise thresholds from the calibration non-members, judged on evaluation."""
+    calibration = np.flatnonzero((data.split == Split.CALIBRATION) & ~data.is_member)
+    if not calibration.size:
+        return {}
+    member = data.is_member[rows]
+
+    def judged(threshold: Float | float) -> dict[str, Any]:
+        called = ranks[rows] > threshold
+        return operating_point(called[member], called[~member], fpr, confidence)
+
+    points = {"global": judged(conformal_threshold(ranks[calibration], fpr))}
+    if labels.dtype.kind == "i":
+        thresholds = class_thresholds(
+            ranks[calibration], labels[calibration], int(labels.max()) + 1, fpr
+        )
+        points["class_wise"] = judged(thresholds[labels[rows]])
+    return points

@@ -1,0 +1,59 @@
+"""Scores from a file, never unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy_gate.errors import UsageError
+
+_SIDES = ("members", "nonmembers")
+
+
+def read_scores(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The arrays ``members`` and ``nonmembers`` of an ``.npz`` that holds exactly these."""
+    location = str(path)
+    if path.suffix != ".npz":
+        raise UsageError(
+            f"Scores are read from .npz files, not {path.suffix or 'files without a suffix'}.",
+            hint="Save them with numpy.savez(path, members=…, nonmembers=…).",
+            location=location,
+        )
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            _check_names(list(archive.files), location)
+            members, nonmembers = (_member(archive, side, location) for side in _SIDES)
+    except FileNotFoundError:
+        raise UsageError("The file does not exist.", location=location) from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(
+            f"The file cannot be read as .npz ({type(error).__name__}).", location=location
+        ) from None
+    return members, nonmembers
+
+
+def _check_names(found: list[str], location: str) -> None:
+    missing = [side for side in _SIDES if side not in found]
+    extra = sorted(set(found) - set(_SIDES))
+    if missing or extra:
+        raise UsageError(
+            f"The file holds {', '.join(sorted(found)) or 'nothing'}.",
+            hint="Exactly the arrays members and nonmembers are expected.",
+            location=location,
+        )
+
+
+def _member(archive: Any, side: str, location: str) -> NDArray[Any]:
+    try:
+        array: NDArray[Any] = archive[side]
+    except ValueError:
+        raise UsageError(
+            f"The array {side} holds objects or is damaged; objects are never unpickled.",
+            hint="Save plain numbers.",
+            location=location,
+        ) from None
+    return array

@@ -1,0 +1,1 @@
+"""Tasks: from raw model outputs to per-record signals."""
