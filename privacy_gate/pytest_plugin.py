@@ -61,25 +61,24 @@ def pytest_configure(config: pytest.Config) -> None:
     """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_configure"""
     config.addinivalue_line("markers", "privacy_gate: a check of the privacy gate.")
     option = config.option
-    if option.privacy_gate or option.privacy_gate_only or option.privacy_gate_config:
+    named = any(Path(a.partition("::")[0]).name == _CONFIG_NAME for a in config.args)
+    if named or option.privacy_gate or option.privacy_gate_only or option.privacy_gate_config:
         from privacy_gate.pytest_session import activate
 
         activate(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect the gate's configurations, and a ``privacy_gate.yaml`` named as an argument.
+    """Collect the configurations of the gate, if it is on.
 
     https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collect_file
     """
     if file_path.suffix not in (".yaml", ".yml"):
         return None
-    from privacy_gate.pytest_session import activate, session_of
+    from privacy_gate.pytest_session import session_of  # light: pytest and the standard library
 
     gate = session_of(parent.config)
-    if gate is None and file_path.name == _CONFIG_NAME and parent.session.isinitpath(file_path):
-        gate = activate(parent.config)
-    if gate is None or not gate.wants(file_path, named=parent.session.isinitpath(file_path)):
+    if gate is None or file_path not in gate.paths:
         return None
     from privacy_gate.pytest_items import PrivacyGateFile
 
@@ -89,7 +88,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.fixture
 def privacy_gate() -> PrivacyGate:
-    """Membership statistics and budgets in a test: ``measure``, ``assert_within_budget``, ``run``."""
+    """Statistics and budgets in a test: ``measure``, ``assert_within_budget``, ``run``."""
     from privacy_gate.pytest_fixture import PrivacyGate
 
     return PrivacyGate()

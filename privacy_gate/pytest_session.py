@@ -49,10 +49,6 @@ class GateSession:
         """Configuration path -> ids of the checks whose items ran."""
         self._distribution = _one_worker_per_configuration(config)
 
-    def wants(self, path: Path, *, named: bool) -> bool:
-        """Whether a file is one of our configurations; ``named`` on the command line."""
-        return path in self.paths or (named and path.name == CONFIG_NAME)
-
     def overrides(self) -> dict[str, Any]:
         """Model, fixtures and device from the command line, relative to where pytest was started."""
         option, start = self.config.option, self.config.invocation_params.dir
@@ -120,7 +116,7 @@ class GateSession:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One screen per configuration."""
-        if hasattr(self.config, "workerinput"):
+        if hasattr(self.config, "workerinput") or self.config.option.collectonly:
             return
         from privacy_gate.report.parse import report_from_dict
         from privacy_gate.report.terminal import render
@@ -176,8 +172,8 @@ def _configured_paths(config: pytest.Config) -> list[Path]:
         given = [start / path for path in variable.split(os.pathsep)]
     if not given:
         given = list(config.getini("privacy_gate_config"))
-    if not given and (option.privacy_gate or option.privacy_gate_only):
-        named = [path for a in config.args if (path := _path_of(a, config)).suffix in _YAML]
+    if not given:
+        named = [path for a in config.args if (path := _path_of(a, config)).name == CONFIG_NAME]
         given = named or [_default_path(config)]
     paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
     for path in paths:
@@ -186,9 +182,6 @@ def _configured_paths(config: pytest.Config) -> list[Path]:
                 f"privacy_gate: there is no configuration {path}; give --privacy-gate-config PATH."
             )
     return paths
-
-
-_YAML = (".yaml", ".yml")
 
 
 def _default_path(config: pytest.Config) -> Path:

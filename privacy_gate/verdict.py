@@ -206,7 +206,8 @@ def _cure(planned: PlannedCheck, measured: Measurement, sizes: Sizes) -> str:
             "The lower bound is above the budget, but not after the correction for all checks: use"
             " fewer budgets or more evaluation records."
         )
-    certifiable = f"a budget of {round_up(high):g} would pass with these"
+    smallest = round_up(high)
+    certifiable = f"{'a' if smallest < 1 else 'no'} budget of {smallest:g} would pass with these"
     gap = planned.budget - estimate
     width = high - estimate if gap > 0 else estimate - low
     if gap == 0 or width <= 0:

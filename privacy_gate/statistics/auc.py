@@ -110,4 +110,6 @@ class Auc:
     def _ideal(separation: float, sizes: Sizes) -> LogitNormal:
         scores, scale = binormal_scores(separation, sizes)
         area, variance = auc_with_variance(scores)
-        return LogitNormal(area, variance * scale)
+        # a leak beyond the last quantile would have no variance: an area of 1 - 1e-9 stands for it
+        area = min(area, 1 - 1e-9)
+        return LogitNormal(area, max(variance * scale, (1e-3 * (1 - area)) ** 2))

@@ -18,12 +18,12 @@ _MOST = 2000
 def binormal_scores(separation: float, sizes: Sizes, least: int = 20) -> tuple[SortedScores, float]:
     """Evenly spaced quantiles of N(separation, 1) and N(0, 1), and the factor for their variances.
 
-    At most 2 000 a side, in the proportion of the sizes but at least ``least`` of the smaller side
-    (all of them if there are fewer); a variance of order 1/records computed from them is to be
-    multiplied by the factor. It is slightly too large where the sides differ by more than 100.
+    At most 2 000 a side, in the proportion of the sizes, but at least ``least`` of the smaller side;
+    a variance of order 1/records computed from them is to be multiplied by the factor. It is
+    slightly too large where the larger side is cut to 2 000 for the sake of the smaller.
     """
     small, large = sorted((sizes.members, sizes.nonmembers))
-    scale = min(1.0, max(_MOST / large, least / small))
+    scale = max(least / small, min(1.0, _MOST / large))
     n, m = (min(_MOST, round(count * scale)) for count in (sizes.members, sizes.nonmembers))
     members = special.ndtri((np.arange(n) + 0.5) / n) + separation
     nonmembers = special.ndtri((np.arange(m) + 0.5) / m)

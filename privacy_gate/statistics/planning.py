@@ -141,7 +141,7 @@ def _smallest_size(enough: Callable[[Sizes], bool], most: int) -> int | None:
 
 def round_up(value: float, digits: int = 2) -> float:
     """``value`` rounded up to so many significant digits: a number to recommend."""
-    if value <= 0:
+    if not value > 0:
         return value
     unit = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
     return float(f"{math.ceil(value / unit - 1e-9) * unit:.12g}")
