@@ -181,10 +181,11 @@ class Measurement:
 @dataclass(frozen=True, slots=True, eq=False)
 class Outputs:
     """What a model returned for one batch: ``values`` (b, classes) float64 logits or probabilities
-    as ``kind`` says, or (b,) predicted positions for ``labels``; ``features`` (b, d) if asked."""
+    as ``kind`` says, (b,) predicted positions for ``labels``, or for ``raw`` numbers (b, …) of any
+    shape and type as the model returned them; ``features`` (b, d) if asked."""
 
-    values: Float | Integer
-    kind: Literal["logits", "probabilities", "labels"]
+    values: NDArray[Any]
+    kind: Literal["logits", "probabilities", "labels", "raw"]
     features: NDArray[np.float32] | None = None
 
 
@@ -325,7 +326,8 @@ class Report:
         """The report as plain JSON values, keys as documented in the report schema."""
         content = asdict(self)
         content["checks"] = [check_to_dict(check) for check in self.checks]
-        return {"schema": content.pop("schema"), **content}
+        plain: dict[str, Any] = _plain({"schema": content.pop("schema"), **content})
+        return plain
 
 
 def check_to_dict(check: Check) -> dict[str, Any]:
@@ -339,4 +341,12 @@ def check_to_dict(check: Check) -> dict[str, Any]:
             "fail": characteristic["fails"],
             "inconclusive": characteristic["inconclusive"],
         }
-    return content
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dicts and tuples as lists: what reading the JSON again would give."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -207,7 +207,8 @@ def _cure(planned: PlannedCheck, measured: Measurement, sizes: Sizes) -> str:
             " fewer budgets or more evaluation records."
         )
     smallest = round_up(high)
-    certifiable = f"{'a' if smallest < 1 else 'no'} budget of {smallest:g} would pass with these"
+    possible = f"a budget of {smallest:g}" if smallest < 1 else "no budget below 1"
+    certifiable = f"{possible} would pass with these"
     gap = planned.budget - estimate
     width = high - estimate if gap > 0 else estimate - low
     if gap == 0 or width <= 0:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy_gate.domain import Metric
-from privacy_gate.errors import ExitCode, PrivacyGateError, SignalError, UsageError
+from privacy_gate.errors import ExitCode, SignalError, UsageError
 from privacy_gate.measure import MeasureResult, measure, parse_budget
 
 GENERATOR = np.random.default_rng(0)
@@ -180,11 +180,10 @@ def test_budgets_round_trip(metric, limit):
 def test_no_text_does_more_than_a_usage_error(text):
     try:
         metric, limit = parse_budget(text)
-    except PrivacyGateError as error:
-        assert isinstance(error, UsageError)
-    else:
-        assert 0 < limit < 1
-        assert parse_budget(f"{metric}<={limit!r}") == (metric, limit)
+    except UsageError:
+        return
+    assert 0 < limit < 1
+    assert parse_budget(f"{metric}<={limit!r}") == (metric, limit)
 
 
 def test_the_result_is_plain_json():

@@ -373,7 +373,7 @@ def test_operating_point_by_definition(members_called, nonmembers_called):
         sum(members_called),
         sum(nonmembers_called),
     )
-    (tpr, tpr_low, tpr_high), (fpr, fpr_low, fpr_high) = counts["tpr"], counts["fpr"]
+    (tpr, tpr_low, _), (fpr, _, fpr_high) = counts["tpr"], counts["fpr"]
     for prior in (0.01, 0.1, 0.5):
         called = prior * tpr + (1 - prior) * fpr
         wanted = pytest.approx(prior * tpr / called) if called else None

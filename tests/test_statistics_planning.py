@@ -194,7 +194,8 @@ def test_planning_with_the_largest_episodes_and_unequal_sides():
 
 
 @pytest.mark.parametrize(
-    ("value", "rounded"), [(0.0608, 0.061), (7872, 7900), (0.061, 0.061), (1, 1), (0, 0), (99.1, 100)]
+    ("value", "rounded"),
+    [(0.0608, 0.061), (7872, 7900), (0.061, 0.061), (1, 1), (0, 0), (99.1, 100)],
 )
 def test_numbers_to_recommend_are_rounded_up(value, rounded):
     assert round_up(value) == pytest.approx(rounded)

@@ -64,7 +64,9 @@ def test_realistic_sizes_by_definition(swap):
     counted, setting = (-nonmembers, -members) if swap else (members, nonmembers)
     for rate in (0.001, 0.01, 0.1):
         for population in (None, 400, 900):
-            found = RateAtRate(rate, swap).measure(scores, 0.025, 0.001, Sizes(400, 700, population))
+            found = RateAtRate(rate, swap).measure(
+                scores, 0.025, 0.001, Sizes(400, 700, population)
+            )
             sides = {"setting_population" if swap else "counted_population": population}
             wanted = twins.rate_interval(list(counted), list(setting), rate, 0.025, **sides)
             assert (found.estimate, found.low, found.high) == pytest.approx(wanted, abs=1e-9)

@@ -23,8 +23,9 @@ def p_close(value):
 def test_binomial_tails():
     for trials, rate in ((1, 0.3), (7, 0.5), (540, 0.01), (20_000, 0.001), (3000, 0.4)):
         for count in {0, 1, trials // 100, trials // 3, trials // 2, trials - 1, trials}:
-            above, below = stats.binom.sf(count - 1, trials, rate), stats.binom.cdf(
-                count, trials, rate
+            above, below = (
+                stats.binom.sf(count - 1, trials, rate),
+                stats.binom.cdf(count, trials, rate),
             )
             assert tails.binomial_at_least(count, trials, rate) == p_close(above)
             assert tails.binomial_at_most(count, trials, rate) == p_close(below)
@@ -34,7 +35,13 @@ def test_binomial_tails():
 
 
 def test_hypergeometric_tails_exactly_in_whole_numbers():
-    for population, marked, drawn in ((9, 4, 3), (20, 13, 11), (30, 1, 29), (12, 12, 5), (12, 0, 5)):
+    for population, marked, drawn in (
+        (9, 4, 3),
+        (20, 13, 11),
+        (30, 1, 29),
+        (12, 12, 5),
+        (12, 0, 5),
+    ):
         ways = [
             math.comb(marked, x) * math.comb(population - marked, drawn - x)
             for x in range(drawn + 1)
@@ -65,7 +72,9 @@ def test_hypergeometric_tails_far_out():
             count = min(drawn, marked, mean + round(deviations * spread))
             wanted = stats.hypergeom.sf(count - 1, population, marked, drawn)
             smallest = min(smallest, wanted)
-            assert tails.hypergeometric_at_least(count, population, marked, drawn) == p_close(wanted)
+            assert tails.hypergeometric_at_least(count, population, marked, drawn) == p_close(
+                wanted
+            )
             low = max(0, mean - round(deviations * spread))
             wanted = stats.hypergeom.cdf(low, population, marked, drawn)
             assert tails.hypergeometric_at_most(low, population, marked, drawn) == p_close(wanted)

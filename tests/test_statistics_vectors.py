@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import privacy_gate
 from privacy_gate.domain import Sizes
+from privacy_gate.measure import measure
 from privacy_gate.statistics.null import null_mean_log
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
@@ -33,7 +33,7 @@ def case(request):
 
 
 def test_reference_values(case):
-    found = privacy_gate.measure(case["members"], case["nonmembers"]).to_dict()
+    found = measure(case["members"], case["nonmembers"]).to_dict()
     assert found["auc"]["estimate"] == close(case["auc"])
     for metric, rate in (("tpr_at_fpr", "fpr"), ("tnr_at_fnr", "fnr")):
         assert [row[rate] for row in found[metric]] == [row["rate"] for row in case[metric]]
@@ -69,7 +69,7 @@ def test_counts_on_which_other_tools_agree(name):
     with np.load(HERE / "parity" / f"{name}.npz") as arrays:
         members, nonmembers = arrays["members"], arrays["nonmembers"]
     rates = [float(rate) for rate in PARITY[name]["tpr_at_fpr"] if float(rate) > 0]
-    found = privacy_gate.measure(members, nonmembers, fpr=rates).to_dict()
+    found = measure(members, nonmembers, fpr=rates).to_dict()
     assert found["auc"]["estimate"] == pytest.approx(PARITY[name]["auc"], rel=0, abs=1e-6)
     for row in found["tpr_at_fpr"]:
         wanted = PARITY[name]["tpr_at_fpr"][repr(row["fpr"])]

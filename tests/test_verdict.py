@@ -29,7 +29,8 @@ BUDGETS = [0.15, 0.15, 0.35, 0.7, 0.6, 0.3]
 
 def suite(attack="loss"):
     return [
-        PlannedCheck(attack, metric, budget) for metric, budget in zip(METRICS, BUDGETS, strict=True)
+        PlannedCheck(attack, metric, budget)
+        for metric, budget in zip(METRICS, BUDGETS, strict=True)
     ]
 
 
@@ -213,11 +214,11 @@ def test_outcome(verdicts, tolerant, wanted):
 
 def test_advice_names_the_cure_in_numbers():
     loose = PlannedCheck("loss", Metric("tpr_at_fpr", 0.05), 0.08)
-    check = judge([loose], {"loss": binormal(0, 500, 6)}, Sizes(500, 500), confidence=0.95)[0]
+    check = judge([loose], {"loss": binormal(0, 500, 2)}, Sizes(500, 500), confidence=0.95)[0]
     assert check.verdict == "inconclusive"
     assert "evaluation records a side would decide it (pass)" in check.advice
     assert "there are 500 + 500" in check.advice
-    assert f"a budget of {math.ceil(check.high * 100) / 100:g} would pass" in check.advice
+    assert f"a budget of {math.ceil(check.high * 1000) / 1000:g} would pass" in check.advice
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=str)

@@ -3,7 +3,8 @@ author learns of all problems at once, whatever else is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,6 +23,8 @@ _SPLITS = TypeAdapter(Splits)
 _MODEL = TypeAdapter(ModelSection)
 _CODE_FORMATS = ("torchscript", "exported")
 _TORCH_ONLY = ("factory", "kwargs", "weights_key", "strip_prefix")
+_CLASSES_ONLY = (("model", "output", "kind"), ("model", "labels"), ("model", "expected"))
+_SIGNAL = r"[a-z0-9][a-z0-9_-]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,10 @@ def _signals(source: Source) -> Iterable[Problem]:
         yield source.problem(("signals",), "is required for task custom")
     if task == "classification" and source.data.get("signals") is not None:
         yield source.problem(("signals",), "is read for task custom only", key=True)
+    if task == "custom":
+        for place in _CLASSES_ONLY:
+            if place in source.values:
+                yield source.problem(place, "is read for task classification only", key=True)
 
 
 def _splits(source: Source, splits: Splits | None) -> Iterable[Problem]:
@@ -155,7 +162,11 @@ def _splits(source: Source, splits: Splits | None) -> Iterable[Problem]:
 
 
 def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
-    known = registry.attack_targets()
+    custom = source.data.get("task") == "custom"
+    if custom and "attacks" not in source.data:
+        yield source.problem(("attacks",), f"is required for task custom{_NAME_SIGNALS}")
+        return
+    names = _known_names(source, attacks)
     seen: dict[str, int] = {}
     for index, name in attacks.items():
         path = ("attacks", index)
@@ -163,15 +174,29 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
             lines = [source.mark(("attacks", place))[0] for place in (seen[name], index)]
             yield source.problem(path, f"{shown(name)} is listed twice, on lines {_both(lines)}")
         seen.setdefault(name, index)
-        if name in registry.SUITES:
-            if not registry.SUITES[name]:
-                yield source.problem(path, f"the suite {name!r} contains no attack")
-        elif name not in known:
-            yield source.problem(path, _unknown(name, known))
+        if custom and name in registry.SUITES:
+            yield source.problem(path, f"the suite {name!r} reads class scores{_NAME_SIGNALS}")
+        elif custom and re.fullmatch(_SIGNAL, name) is None:
+            sentence = "expected a signal's name: a-z, 0-9, '_' and '-', the first a letter or digit"
+            yield source.problem(path, sentence)
+        elif name not in names:
+            yield source.problem(path, _unknown(name, names))
+        elif registry.SUITES.get(name) == ():
+            yield source.problem(path, f"the suite {name!r} contains no attack")
 
 
-def _unknown(name: str, known: Iterable[str]) -> str:
-    return f"unknown attack {shown(name)}. {nearest(name, [*registry.SUITES, *known])}"
+_NAME_SIGNALS = "; list the names of the signals that your function returns"
+
+
+def _known_names(source: Source, attacks: Mapping[int, str]) -> Collection[str]:
+    """The names a budget may use; of task custom only the user knows the signals."""
+    if source.data.get("task") == "custom":
+        return tuple(attacks.values())
+    return (*registry.SUITES, *registry.attack_targets())
+
+
+def _unknown(name: str, names: Iterable[str]) -> str:
+    return f"unknown attack {shown(name)}. {nearest(name, names)}"
 
 
 def _both(lines: list[int]) -> str:
@@ -179,16 +204,16 @@ def _both(lines: list[int]) -> str:
 
 
 def _budgets(source: Source, parts: Readable) -> Iterable[Problem]:
-    known = registry.attack_targets()
-    written = [name for name in parts.attacks.values() if name in known or name in registry.SUITES]
+    names = _known_names(source, parts.attacks)
+    written = [name for name in parts.attacks.values() if name in names]
     complete = parts.attacks_complete and len(written) == len(parts.attacks)
     configured = expand(written)
     first: dict[str, int] = {}
     for index, budget in parts.budgets.items():
         yield from _levels(source, index, budget)
-        yield from _restriction(source, index, budget, configured if complete else None, known)
-        names = [name for name in expand(budget.attacks or configured) if name in configured]
-        checks = [f"{name}/{budget.metric_key}" for name in names]
+        yield from _restriction(source, index, budget, configured if complete else None, names)
+        chosen = [name for name in expand(budget.attacks or configured) if name in configured]
+        checks = [f"{name}/{budget.metric_key}" for name in chosen]
         taken = next((check for check in checks if check in first), None)
         if taken is not None:
             lines = [source.mark(("budgets", place))[0] for place in (first[taken], index)]
@@ -218,11 +243,11 @@ def _restriction(
     index: int,
     budget: BudgetBase,
     configured: Iterable[str] | None,
-    known: Mapping[str, str],
+    names: Collection[str],
 ) -> Iterable[Problem]:
     for place, name in enumerate(budget.attacks or ()):
         path = ("budgets", index, "attacks", place)
-        if name not in registry.SUITES and name not in known:
-            yield source.problem(path, _unknown(name, known))
+        if name not in names:
+            yield source.problem(path, _unknown(name, names))
         elif configured is not None and set(expand([name])).isdisjoint(configured):
             yield source.problem(path, f"{shown(name)} matches no attack listed under 'attacks'")

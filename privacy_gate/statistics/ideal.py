@@ -18,9 +18,9 @@ _MOST = 2000
 def binormal_scores(separation: float, sizes: Sizes, least: int = 20) -> tuple[SortedScores, float]:
     """Evenly spaced quantiles of N(separation, 1) and N(0, 1), and the factor for their variances.
 
-    At most 2 000 a side, in the proportion of the sizes, but at least ``least`` of the smaller side;
-    a variance of order 1/records computed from them is to be multiplied by the factor. It is
-    slightly too large where the larger side is cut to 2 000 for the sake of the smaller.
+    At most 2 000 a side, in the proportion of the sizes, but at least ``least`` of the smaller
+    side; a variance of order 1/records computed from them is to be multiplied by the factor. It
+    is slightly too large where the larger side is cut to 2 000 for the sake of the smaller.
     """
     small, large = sorted((sizes.members, sizes.nonmembers))
     scale = max(least / small, min(1.0, _MOST / large))
