@@ -38,7 +38,7 @@ def programme(config: Config) -> Programme:
     not_run: list[AttackResult] = []
     access = _access(config)
     for position, name in enumerate(config.attacks):
-        for member in SUITES.get(name, (name,)) if config.task != "custom" else (name,):
+        for member in SUITES.get(name, (name,)):
             attack = _attack(config, member)
             if attack.access in access:
                 attacks[member] = attack

@@ -15,7 +15,13 @@ from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Evidence, Float, Interval, Report, Signals, Split
 from privacy_gate.errors import ExitCode
-from privacy_gate.guards import accuracy, refuse_guessing, refuse_swapped_sides, refuse_unexpected
+from privacy_gate.guards import (
+    accuracy,
+    refuse_constant,
+    refuse_guessing,
+    refuse_swapped_sides,
+    refuse_unexpected,
+)
 from privacy_gate.models.forward import stream
 from privacy_gate.models.opening import open_model
 from privacy_gate.models.preprocess import open_preprocess
@@ -58,9 +64,8 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
     if not prepared.decidable:
         return prepared.without_verdict("Not run: another budget cannot be certified.")
     config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
-    task, labels = _task(config), _labels(prepared)
+    task, labels = _task(prepared), _labels(prepared)
     signals, model = _signals(prepared, task, labels, progress)
-    accuracies = _guarded_accuracies(prepared, signals, labels)
     with timed("attacks"):
         scores, seconds = _scores(prepared, signals, labels)
     with timed("statistics"):
@@ -69,8 +74,7 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
             name: sides(values, prepared.rows, data.is_member) for name, values in ranks.items()
         }
         wrong = wrong_directions(evaluation)
-        if wrong and accuracies:
-            refuse_swapped_sides(accuracies["members"], accuracies["nonmembers"])
+        accuracies = _guarded_accuracies(prepared, signals, labels, bool(wrong))
         checks = judge(
             prepared.programme.checks,
             evaluation,
@@ -117,12 +121,13 @@ def exit_code(report: Report) -> ExitCode:
     return ExitCode.ERROR
 
 
-def _task(config: Config) -> Task:
+def _task(prepared: Prepared) -> Task:
+    config = prepared.config
     kind = resolve(TASKS[config.task])
     if config.task == "custom":
         task: Task = kind(config.load_callable(config.signals or "", "signals"))
     else:
-        task = kind()
+        task = kind(prepared.data.classes if config.model.labels is None else None)
     return task
 
 
@@ -172,10 +177,12 @@ def _signals(
 
 
 def _guarded_accuracies(
-    prepared: Prepared, signals: Signals, labels: NDArray[Any]
+    prepared: Prepared, signals: Signals, labels: NDArray[Any], wrong_direction: bool
 ) -> dict[str, Interval]:
-    """The accuracy on both sides; raises when the model cannot run as it is meant to."""
+    """The accuracy on both sides; raises when the model cannot run as it is meant to, or when
+    exchanged sides make it look so."""
     if signals.predicted is None:
+        refuse_constant(signals)
         return {}
     config, member = prepared.config, prepared.data.is_member
     correct = signals.predicted == labels
@@ -183,6 +190,8 @@ def _guarded_accuracies(
         "members": accuracy(correct[member], config.statistics.confidence),
         "nonmembers": accuracy(correct[~member], config.statistics.confidence),
     }
+    if wrong_direction:
+        refuse_swapped_sides(found["members"], found["nonmembers"])
     refuse_guessing(signals.predicted[member], labels[member], config.location("model"))
     expected = config.model.expected
     if expected is not None:

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from privacy_gate.domain import Boolean, Integer, Interval
-from privacy_gate.errors import FixtureError, ModelError
+from privacy_gate.domain import Boolean, Integer, Interval, Signals
+from privacy_gate.errors import FixtureError, ModelError, SignalError
 from privacy_gate.statistics.tails import proportion_interval
 
 _GUESSING_ERROR = 0.01
@@ -58,6 +58,16 @@ def refuse_unexpected(
             " output), or it changed: mend the configuration or model.expected.",
             location=location,
         )
+
+
+def refuse_constant(signals: Signals) -> None:
+    """Raise when a signal is the same for all records: it shows no leak, whatever the model is."""
+    for name, values in signals.columns.items():
+        if values.min() == values.max():
+            raise SignalError(
+                f"The signal {name!r} is the same for all {values.size} records.",
+                hint="Check the function named in signals, model.output and model.preprocess.",
+            )
 
 
 def refuse_swapped_sides(members: Interval, nonmembers: Interval) -> None:

@@ -105,6 +105,8 @@ class Prepared:
         found = [*self.feasible.cautions, *dict.fromkeys(self.feasible.impossible.values())]
         if self.config.task == "classification" and self.config.model.expected is None:
             found.append("Preprocessing not verified: model.expected is not set.")
+        if self.config.task == "custom":
+            found.append("Preprocessing not verified: task custom has no accuracy that could be.")
         if self.data.assignment == "natural":
             found.append(
                 "Membership was not assigned at random: a difference between the sides other than"

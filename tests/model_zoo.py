@@ -96,7 +96,7 @@ def reference(module: Classifier, array: np.ndarray) -> tuple[np.ndarray, np.nda
         return module.head(embedding).numpy(), embedding.numpy()
 
 
-def configuration(path: Path, **model: Any) -> SimpleNamespace:
+def configuration(path: Path, task: str = "classification", **model: Any) -> SimpleNamespace:
     """A stand-in for ``Config`` whose model section has the documented defaults."""
     section: dict[str, Any] = {
         "format": "torch", "path": str(path), "sha256": None, "factory": None, "kwargs": {},
@@ -110,6 +110,7 @@ def configuration(path: Path, **model: Any) -> SimpleNamespace:
     return SimpleNamespace(
         model=SimpleNamespace(**{**section, **model}),
         model_path=path,
+        task=task,
         location=lambda *keys: f"privacy_gate.yaml:{'.'.join(map(str, keys))}:1",
         load_callable=_load_callable,
     )

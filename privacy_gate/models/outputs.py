@@ -31,6 +31,7 @@ class OutputReader:
     """
 
     def __init__(self, config: Config, *, half_precision: bool = False) -> None:
+        self._raw = config.task == "custom"
         self._declared: str = config.model.output.kind
         self._order: Sequence[Any] | None = (
             None if config.model.labels is None else config.model.labels.order
@@ -45,8 +46,11 @@ class OutputReader:
 
         ``raw``: (b, classes); (b,) or (b, 1) scores of the second of two classes, which become two
         columns; (b,) labels; or a list of b mappings class -> probability. ``ModelError`` for wrong
-        shapes, numbers that are not finite, and answers that contradict the kind.
+        shapes, numbers that are not finite, and answers that contradict the kind. Of task custom
+        only the number of rows is checked: the meaning of the numbers is the user's.
         """
+        if self._raw:
+            return Outputs(self._unchanged(as_array(raw), rows), "raw", features)
         if isinstance(raw, list) and raw and isinstance(raw[0], Mapping):
             array = self._from_mappings(raw)
         else:
@@ -65,6 +69,16 @@ class OutputReader:
 
     def _error(self, message: str, hint: str | None = None) -> ModelError:
         return ModelError(message, hint=hint, location=self._location)
+
+    def _unchanged(self, array: NDArray[Any], rows: int) -> NDArray[Any]:
+        if array.dtype.kind not in "biuf" or array.ndim == 0 or len(array) != rows:
+            raise self._error(
+                f"The model answered an array of shape {array.shape} and type {array.dtype} to"
+                f" {rows} records.",
+                "Numbers (b, …) are needed, one row per record; set model.output.name if this is"
+                " not the output to judge.",
+            )
+        return array
 
     def _shaped(self, array: NDArray[Any], rows: int) -> NDArray[Any]:
         if array.ndim == 0 and rows == 1:

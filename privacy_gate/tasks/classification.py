@@ -25,12 +25,18 @@ class Classification:
     - ``modified-entropy``: minus the modified entropy (Song & Mittal 2021, eq. 6).
     - ``margin``: log p_y - log(1 - p_y), logit-scaled confidence (Carlini et al. 2022, sec. V-B).
     - ``correctness``: 1 if the largest output is the label's, else 0 (the gap attack).
+
+    ``classes``: the number of outputs the model must have, ``None`` if it is not known.
     """
+
+    def __init__(self, classes: int | None = None) -> None:
+        self._classes = classes
 
     def signals(self, outputs: Outputs, labels: Integer) -> dict[str, Float]:
         """Name -> (b,) float64; only ``correctness`` when the model returns labels.
 
-        Raises ``FixtureError`` for a label that is no output position.
+        Raises ``ModelError`` for another number of outputs than classes, ``FixtureError`` for a
+        label that is no output position.
         """
         predicted = self.predicted(outputs)
         correctness = (predicted == labels).astype(np.float64)
@@ -51,6 +57,13 @@ class Classification:
                 f"The model's output has the shape (records, {_sizes(outputs.values.shape[1:])}),"
                 " not (records, classes).",
                 hint="Choose another output with model.output.name, or use task: custom.",
+            )
+        answered = outputs.values.shape[1]
+        if self._classes is not None and answered != self._classes:
+            raise ModelError(
+                f"The model has {answered} outputs, but the fixtures have {self._classes} classes.",
+                hint="Check model.output.name and fixtures.label; if the model knows more classes,"
+                " name the label of each output in model.labels.order.",
             )
         predicted: Integer = outputs.values.argmax(axis=1).astype(np.int64)
         return predicted
