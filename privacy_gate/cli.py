@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import click
 
 from privacy_gate import __version__
-from privacy_gate.errors import ExitCode, PrivacyGateError, UsageError
+from privacy_gate.errors import ExitCode, PrivacyGateError, UsageError, described
 from privacy_gate.fixtures.commands import fixtures
 
 _PATH = click.Path(path_type=Path)
@@ -39,6 +41,20 @@ class _Group(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(ExitCode.ERROR)
+        except Exception as error:
+            _explain(error)
+            sys.exit(ExitCode.ERROR)
+
+
+def _explain(error: Exception) -> None:
+    """Say that something unforeseen happened; its text might quote a record."""
+    if os.environ.get("PRIVACY_GATE_DEBUG"):
+        traceback.print_exception(error)
+    click.echo(
+        f"privacy-gate: internal error ({type(error).__name__})."
+        " Set PRIVACY_GATE_DEBUG=1 to see where.",
+        err=True,
+    )
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,8 +82,7 @@ def run_command(
     configs: tuple[Path, ...], output: Path | None, json_file: Path | None, **overrides: Any
 ) -> ExitCode:
     """Run the gate for each CONFIG (default: privacy_gate.yaml) and print its report."""
-    from privacy_gate.faces import run_all
-    from privacy_gate.report import json_report, terminal
+    from privacy_gate.faces import rendered, run_all
 
     paths = configs or (Path("privacy_gate.yaml"),)
     if json_file is not None and len(paths) > 1:
@@ -77,14 +92,14 @@ def run_command(
         )
     with _progress() as progress:
         finished = run_all(paths, progress=progress, **overrides)
-    for report in finished.reports:
+    for report, name in zip(finished.reports, finished.folders, strict=True):
         if output is not None:
-            folder = output / report.name if len(paths) > 1 else output
-            _write(folder / "report.json", json_report.render(report))
+            folder = output / name if len(paths) > 1 else output
+            _write(folder / "report.json", rendered(report, "json"))
         if json_file is not None:
-            _write(json_file, json_report.render(report))
+            _write(json_file, rendered(report, "json"))
         if str(json_file) != "-":
-            click.echo(terminal.render(report))
+            click.echo(rendered(report, "terminal"))
     return finished.exit_code
 
 
@@ -106,16 +121,16 @@ def measure_command(
 ) -> ExitCode:
     """Statistics of the membership scores in SCORES, an .npz with `members` and `nonmembers`."""
     from privacy_gate.measure import DEFAULT_RATES, measure
-    from privacy_gate.report.measure_text import render
+    from privacy_gate.measure_text import render
     from privacy_gate.score_file import read_scores
 
     try:
         members, nonmembers = read_scores(scores)
         result = measure(members, nonmembers, fpr=fpr or DEFAULT_RATES, fnr=fnr or None, **options)
-    except PrivacyGateError as error:
+    except Exception as error:
         if json_file is not None:
             content = {"schema": "privacy-gate.measure/1", "verdict": "error"}
-            _write(json_file, _json({**content, "error": {"message": error.message}}))
+            _write(json_file, _json({**content, "error": described(error)}))
         raise
     if json_file is not None:
         _write(json_file, _json(result.to_dict()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import IntEnum
@@ -194,25 +194,51 @@ class Signals:
     """Columns of per-record signals, float64 (records,); higher means more likely a member.
 
     ``predicted``: class position the model predicted, or ``None`` where the task has no classes.
-    ``features``: float32 (records, d) from the named layer, or ``None``.
+    ``features``: float32 (records, d) from the named layer; ``outputs``: (records, classes) logits;
+    each ``None`` unless an attack reads it.
     """
 
     columns: Mapping[str, Float]
     predicted: Integer | None = None
     features: NDArray[np.float32] | None = None
+    outputs: Float | None = None
+
+
+Tuning = Callable[[Integer, Integer, Integer], tuple[Float, Float]]
+"""Rows of support (R, 2K), validation (R, V) and queries (R, Q) -> scores of the validation records
+(G, R, V) and the queries (G, R, Q) after fine-tuning a copy of the model under G settings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """What an attacker sees: signals of all records, their labels and splits, and membership of the
     support and calibration records only. ``membership`` is 1 (member), 0 (non-member), or -1: the
-    evaluation records, which an attack must score without knowing."""
+    evaluation records, which an attack must score without knowing. ``keys`` (records,) is a
+    hash per record, in whose order records are drawn. ``tuning`` fine-tunes the model, where an
+    attack has access to gradients."""
 
     signals: Signals
     labels: Integer
     split: NDArray[np.int8]
     membership: NDArray[np.int8]
     seed: int = 0
+    keys: NDArray[np.uint64] | None = None
+    tuning: Tuning | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What an attack returns: ``values`` (records,) float64, higher means more likely a member.
+
+    An ensemble over ``draws`` of labelled records also gives some ``single_draws`` (r, records), the
+    ``pool`` of labelled members and non-members that the draws come from, and a ``note``.
+    """
+
+    values: Float
+    single_draws: Float | None = None
+    draws: int = 0
+    pool: tuple[int, int] | None = None
+    note: str = ""
 
 
 # ---------------------------------------------------------------------------------------- report
@@ -279,6 +305,8 @@ class AttackResult:
     tnr_at_fnr: tuple[Mapping[str, Any], ...] = ()
     log_mia: tuple[Mapping[str, Any], ...] = ()
     operating_point: Mapping[str, Any] = field(default_factory=dict)
+    few_shot: Mapping[str, Any] | None = None
+    """Shots, features, draws, the pool of labelled records, and what a single draw gets."""
     roc: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     histogram: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 

@@ -77,3 +77,17 @@ def missing_extra(feature: str, extra: str) -> PrivacyGateError:
         f"{feature} needs an optional dependency that is not installed.",
         hint=f"Run: pip install 'privacy-gate[{extra}]'",
     )
+
+
+def described(error: BaseException) -> dict[str, str | None]:
+    """An error as JSON values ``{type, message, hint, location}``.
+
+    Only our own errors are known to hold no record, so the text of any other is left out.
+    """
+    known = error if isinstance(error, PrivacyGateError) else None
+    return {
+        "type": type(error).__name__,
+        "message": known.message if known else f"Internal error ({type(error).__name__}).",
+        "hint": known.hint if known else "Set PRIVACY_GATE_DEBUG=1 to see where.",
+        "location": known.location if known else None,
+    }

@@ -12,8 +12,10 @@ from typing import Any
 from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Report
-from privacy_gate.errors import ConfigError, ExitCode, PrivacyGateError
+from privacy_gate.errors import ConfigError, ExitCode, described
 from privacy_gate.gate import exit_code, run
+from privacy_gate.protocols import Renderer
+from privacy_gate.registry import RENDERERS, resolve
 from privacy_gate.signals import Progress
 
 _WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
@@ -29,7 +31,25 @@ class Finished:
     def exit_code(self) -> ExitCode:
         """An error wins over a fail, a fail over an inconclusive one."""
         codes = {exit_code(report) for report in self.reports}
-        return next((code for code in _WORST_FIRST if code in codes), ExitCode.PASS)
+        passed = ExitCode.PASS if codes else ExitCode.ERROR  # of nothing, nothing is known
+        return next((code for code in _WORST_FIRST if code in codes), passed)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """A folder per report: its name, numbered where an error left two of the same name."""
+        folders: list[str] = []
+        for report in self.reports:
+            name, number = report.name, 2
+            while name in folders:
+                name, number = f"{report.name}-{number}", number + 1
+            folders.append(name)
+        return tuple(folders)
+
+
+def rendered(report: Report, form: str) -> str:
+    """The report as text in one of the formats of ``registry.RENDERERS``."""
+    renderer: Renderer = resolve(RENDERERS[form])
+    return renderer(report)
 
 
 def run_all(
@@ -54,7 +74,7 @@ def run_all(
             name, facts = config.name, {"path": str(path), "sha256": config.sha256}
             refuse_same_name(config, names)
             reports.append(run(config, progress=progress))
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # sys.exit(0) in the user's code is no pass
             if os.environ.get("PRIVACY_GATE_DEBUG"):
                 traceback.print_exc()
             reports.append(error_report(error, name=name, config=facts, started=started))
@@ -72,26 +92,19 @@ def refuse_same_name(config: Config, names: set[str]) -> None:
     names.add(config.name)
 
 
-def error_report(error: Exception, *, name: str, config: Mapping[str, Any], started: str) -> Report:
-    """The report of a run that ended in an error: no check has a verdict.
-
-    Only our own errors are known to hold no record, so the text of any other is left out.
-    """
-    known = error if isinstance(error, PrivacyGateError) else None
+def error_report(
+    error: BaseException, *, name: str, config: Mapping[str, Any], started: str
+) -> Report:
+    """The report of a run that ended in an error: no check has a verdict."""
     return Report(
         name=name,
         verdict="error",
         complete=False,
-        run={"started": started, "finished": provenance.now()},
+        run=provenance.run_facts(started, Path(config["path"]).parent),
         model={},
         task="",
         config=config,
         fixtures={},
         checks=(),
-        error={
-            "type": type(error).__name__,
-            "message": known.message if known else f"Internal error ({type(error).__name__}).",
-            "hint": known.hint if known else "Set PRIVACY_GATE_DEBUG=1 to see where.",
-            "location": known.location if known else None,
-        },
+        error=described(error),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
-from privacy_gate.domain import Evidence, Float, Interval, Report, Signals, Split
+from privacy_gate.domain import Evidence, Interval, Report, Scores, Signals, Split, Tuning
 from privacy_gate.errors import ExitCode
 from privacy_gate.guards import (
     accuracy,
@@ -23,8 +24,9 @@ from privacy_gate.guards import (
     refuse_unexpected,
 )
 from privacy_gate.models.forward import stream
+from privacy_gate.models.loaded import LoadedModel
 from privacy_gate.models.opening import open_model
-from privacy_gate.models.preprocess import open_preprocess
+from privacy_gate.models.preprocess import Preprocess, open_preprocess
 from privacy_gate.preparation import Prepared, prepare, shown
 from privacy_gate.protocols import Task
 from privacy_gate.ranking import attack_scores, break_ties, sides
@@ -65,11 +67,16 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
         return prepared.without_verdict("Not run: another budget cannot be certified.")
     config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
     task, labels = _task(prepared), _labels(prepared)
-    signals, model = _signals(prepared, task, labels, progress)
-    with timed("attacks"):
-        scores, seconds = _scores(prepared, signals, labels)
+    with timed("load"):
+        opened = open_model(config, features=prepared.programme.reads("features"))
+    with closing(opened) as model:
+        preprocess = open_preprocess(config, data.records.columns, model)
+        signals, model_facts = _signals(prepared, model, preprocess, task, labels, progress)
+        with timed("attacks"):
+            evidence = _evidence(prepared, signals, labels, _tuning(prepared, model, preprocess))
+            scores, seconds = _scores(prepared, evidence)
     with timed("statistics"):
-        ranks = {name: break_ties(values, prepared.keys) for name, values in scores.items()}
+        ranks = {name: break_ties(found.values, prepared.keys) for name, found in scores.items()}
         evaluation = {
             name: sides(values, prepared.rows, data.is_member) for name, values in ranks.items()
         }
@@ -100,12 +107,15 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
         **prepared.facts(),
         verdict=outcome(checks),
         complete=all(check.verdict != "not_run" for check in checks),
-        model={**model, "accuracy": {side: asdict(value) for side, value in accuracies.items()}},
+        model={
+            **model_facts,
+            "accuracy": {side: asdict(value) for side, value in accuracies.items()},
+        },
         checks=tuple(checks),
         attacks=(*attacks, *prepared.programme.not_run),
         cautions=prepared.cautions(),
         timing=prepared.stopwatch.timing(1),
-        environment=provenance.environment(model["device_name"], config.statistics.seed),
+        environment=provenance.environment(model_facts["device_name"], config.statistics.seed),
     )
 
 
@@ -141,30 +151,28 @@ def _labels(prepared: Prepared) -> NDArray[Any]:
 
 
 def _signals(
-    prepared: Prepared, task: Task, labels: NDArray[Any], progress: Progress | None
+    prepared: Prepared,
+    model: LoadedModel,
+    preprocess: Preprocess,
+    task: Task,
+    labels: NDArray[Any],
+    progress: Progress | None,
 ) -> tuple[Signals, dict[str, Any]]:
     """The signals of all records, and the report's facts about the model."""
     config, data, stopwatch = prepared.config, prepared.data, prepared.stopwatch
-    with stopwatch.step("load"):
-        model = open_model(
-            config, features=any(a.access == "features" for a in prepared.programme.attacks)
-        )
-        preprocess = open_preprocess(config, data.records.columns, model)
     limit = config.limits.seconds
-    try:
-        with stopwatch.step("forward"):
-            batches = stream(
-                model, preprocess, data.records, canonical_order(data), config.model.batch_size
-            )
-            signals = collect_signals(
-                batches,
-                task,
-                labels,
-                deadline=None if limit is None else stopwatch.started + limit,
-                progress=progress,
-            )
-    finally:
-        model.close()
+    with stopwatch.step("forward"):
+        batches = stream(
+            model, preprocess, data.records, canonical_order(data), config.model.batch_size
+        )
+        signals = collect_signals(
+            batches,
+            task,
+            labels,
+            keep_outputs=prepared.programme.reads("outputs"),
+            deadline=None if limit is None else stopwatch.started + limit,
+            progress=progress,
+        )
     return signals, {
         "path": shown(config, config.model_path),
         "format": config.model.format,
@@ -204,16 +212,40 @@ def _guarded_accuracies(
     return found
 
 
-def _scores(
-    prepared: Prepared, signals: Signals, labels: NDArray[Any]
-) -> tuple[Mapping[str, Float], Mapping[str, float]]:
-    """Attack name -> (records,) scores, and seconds; who of the evaluation records is a member
-    stays hidden from the attacks."""
+def _evidence(
+    prepared: Prepared, signals: Signals, labels: NDArray[Any], tuning: Tuning | None
+) -> Evidence:
+    """What attacks see: who of the evaluation records is a member stays hidden."""
     data = prepared.data
     membership = data.is_member.astype(np.int8)
     membership[data.split == Split.EVALUATION] = -1
-    seed = prepared.config.statistics.seed
-    evidence = Evidence(signals, labels, data.split, membership, seed)
+    return Evidence(
+        signals=signals,
+        labels=labels,
+        split=data.split,
+        membership=membership,
+        seed=prepared.config.statistics.seed,
+        keys=prepared.keys,
+        tuning=tuning,
+    )
+
+
+def _tuning(prepared: Prepared, model: LoadedModel, preprocess: Preprocess) -> Tuning | None:
+    """Fine-tuning of the model, for attacks that have access to its gradients."""
+    if all(attack.access != "gradients" for attack in prepared.programme.attacks):
+        return None
+    from privacy_gate.models.torch_model import TorchModel
+    from privacy_gate.models.transductive_tuning import Tuner
+
+    if not isinstance(model, TorchModel):
+        return None
+    return Tuner(model, preprocess, prepared.data.records).tune
+
+
+def _scores(
+    prepared: Prepared, evidence: Evidence
+) -> tuple[Mapping[str, Scores], Mapping[str, float]]:
+    """Attack name -> scores, and seconds."""
     scores, seconds = {}, {}
     for attack in prepared.programme.attacks:
         clock = time.monotonic()

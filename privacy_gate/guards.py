@@ -39,8 +39,8 @@ def refuse_guessing(predicted: Integer, labels: Integer, location: str | None) -
         raise ModelError(
             f"The model guesses: its balanced accuracy on {labels.size} members is {balanced:.3f},"
             f" not credibly above 1/{classes.size}. A model that guesses shows no leak.",
-            hint="Check model.preprocess (scale, mean, layout), model.output, model.labels.order"
-            " and fixtures.label.",
+            hint="Check model.preprocess (scale, mean, layout, channel order), model.output,"
+            " model.labels.order and fixtures.label.",
             location=location,
         )
 

@@ -14,8 +14,9 @@ from privacy_gate import provenance
 from privacy_gate.config import Config
 from privacy_gate.domain import Check, Fixtures, Integer, Report, Sizes
 from privacy_gate.errors import FixtureError
-from privacy_gate.feasibility import Feasibility, Programme, feasibility, programme
+from privacy_gate.feasibility import Feasibility, feasibility
 from privacy_gate.fixtures import load_fixtures
+from privacy_gate.programme import Programme, programme
 from privacy_gate.ranking import evaluation_records, tie_keys
 from privacy_gate.stopwatch import Stopwatch
 
@@ -135,7 +136,6 @@ class Prepared:
 def prepare(config: Config) -> Prepared:
     """Load and verify the fixtures and settle what will be checked. Raises ``PrivacyGateError``."""
     started, stopwatch = provenance.now(), Stopwatch()
-    todo = programme(config)
     splits = config.splits
     with stopwatch.step("load"):
         data = load_fixtures(
@@ -147,6 +147,7 @@ def prepare(config: Config) -> Prepared:
         )
         keys = tie_keys(data, config.statistics.seed)
         rows = evaluation_records(data, keys)
+    todo = programme(config, data)
     members = int(data.is_member[rows].sum())
     _refuse_empty_side(members, rows.size - members)
     # groups are counted in groups, the training set in records: no population is known then

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from privacy_gate.domain import Evidence, Float, Integer, Outputs, Report
+from privacy_gate.domain import Evidence, Float, Integer, Outputs, Report, Scores
 
 
 class Model(Protocol):
@@ -66,8 +66,13 @@ class Attack(Protocol):
         """How often the model is asked about each record."""
         ...
 
-    def score(self, evidence: Evidence) -> Float:
-        """(records,) float64, one score for every record, higher means more likely a member."""
+    @property
+    def reads(self) -> frozenset[str]:
+        """What it reads beside the signals: ``features``, ``outputs``."""
+        ...
+
+    def score(self, evidence: Evidence) -> Scores:
+        """One score for every record, higher means more likely a member."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 from privacy_gate import provenance
 from privacy_gate.config import load_config
 from privacy_gate.domain import Check, Report
-from privacy_gate.errors import PrivacyGateError
-from privacy_gate.faces import error_report
+from privacy_gate.errors import PrivacyGateError, described
+from privacy_gate.faces import error_report, refuse_same_name
 from privacy_gate.gate import run_prepared
 from privacy_gate.preparation import Prepared, prepare
 from privacy_gate.pytest_session import GateSession, session_of
@@ -28,7 +29,7 @@ class PrivacyGateFile(pytest.File):
 
     _prepared: Prepared
     _report: Report | None = None
-    _error: Exception | None = None
+    _error: BaseException | None = None
 
     @property
     def gate(self) -> GateSession:
@@ -41,11 +42,14 @@ class PrivacyGateFile(pytest.File):
         """One item per check, in the order of the budgets; a broken configuration or fixture set is
         a collection error of one sentence."""
         started = provenance.now()
+        name, facts = self.path.stem, {"path": str(self.path), "sha256": None}
         try:
-            self._prepared = prepare(load_config(self.path, **self.gate.overrides()))
+            config = load_config(self.path, **self.gate.overrides())
+            refuse_same_name(config, self.gate.names_beside(self.path))
+            name, facts["sha256"] = config.name, config.sha256
+            self._prepared = prepare(config)
         except PrivacyGateError as error:
-            facts = {"path": str(self.path), "sha256": None}
-            report = error_report(error, name=self.path.stem, config=facts, started=started)
+            report = error_report(error, name=name, config=facts, started=started)
             self.gate.record(self.path, report.to_dict())
             raise self.CollectError(str(error)) from None
         not_yet = self._prepared.without_verdict("Not run: its test item was not run.")
@@ -64,7 +68,7 @@ class PrivacyGateFile(pytest.File):
             started = provenance.now()
             try:
                 self._report = run_prepared(self._prepared)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._error = error
                 facts = self._prepared.facts()
                 report = error_report(
@@ -89,8 +93,6 @@ class PrivacyGateItem(pytest.Item):
         self.planned = planned
         self.check: Check | None = None
         self.add_marker("privacy_gate")
-        if self.config.pluginmanager.hasplugin("xdist"):
-            self.add_marker(pytest.mark.xdist_group(f"privacy_gate-{self.parent_file.path}"))
 
     @property
     def parent_file(self) -> PrivacyGateFile:
@@ -111,16 +113,21 @@ class PrivacyGateItem(pytest.Item):
                 ("budget", check.budget),
                 ("p_value", check.p_value),
             )
+            if value is not None
         ]
         tolerated = check.verdict == "inconclusive" and self.parent_file.tolerated
         if check.verdict != "pass" and not tolerated:
             raise CheckFailed(f"{check.verdict}: {check.message} {check.advice}".rstrip())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
-        """Always one text, so that annotations land on the budget's line."""
+        """Always one text, so that annotations land on the budget's line; a traceback only on
+        request, since its arguments can hold records."""
         error = excinfo.value
         if isinstance(error, CheckFailed | PrivacyGateError):
             return str(error)
+        if isinstance(error, Exception | SystemExit) and not os.environ.get("PRIVACY_GATE_DEBUG"):
+            known = described(error)
+            return f"{known['message']} {known['hint']}"
         return str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

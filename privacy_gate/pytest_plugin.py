@@ -13,7 +13,8 @@ import pytest
 if TYPE_CHECKING:
     from privacy_gate.pytest_fixture import PrivacyGate
 
-_CONFIG_NAME = "privacy_gate.yaml"
+CONFIG_NAME = "privacy_gate.yaml"
+SUFFIXES = (".yaml", ".yml")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="PATH",
-        help=f"Configuration file; repeatable; turns the gate on (default: {_CONFIG_NAME}).",
+        help=f"Configuration file; repeatable; turns the gate on (default: {CONFIG_NAME}).",
     )
     group.addoption(
         "--privacy-gate-only",
@@ -61,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_configure"""
     config.addinivalue_line("markers", "privacy_gate: a check of the privacy gate.")
     option = config.option
-    named = any(Path(a.partition("::")[0]).name == _CONFIG_NAME for a in config.args)
+    named = any(Path(a.partition("::")[0]).name == CONFIG_NAME for a in config.args)
     if named or option.privacy_gate or option.privacy_gate_only or option.privacy_gate_config:
         from privacy_gate.pytest_session import activate
 
@@ -73,7 +74,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
     https://docs.pytest.org/en/stable/reference/reference.html#std-hook-pytest_collect_file
     """
-    if file_path.suffix not in (".yaml", ".yml"):
+    if file_path.suffix not in SUFFIXES:
         return None
     from privacy_gate.pytest_session import session_of  # light: pytest and the standard library
 
@@ -82,7 +83,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         return None
     from privacy_gate.pytest_items import PrivacyGateFile
 
-    file: pytest.Collector = PrivacyGateFile.from_parent(parent, path=file_path)
+    # pytest would give every file outside the root the same node id
+    nodeid = None if file_path.is_relative_to(parent.config.rootpath) else file_path.as_posix()
+    file: pytest.Collector = PrivacyGateFile.from_parent(parent, path=file_path, nodeid=nodeid)
     return file
 
 

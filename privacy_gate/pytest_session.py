@@ -1,7 +1,7 @@
 """The gate's part of one pytest session: which configurations, what came out, what is written.
 
-With pytest-xdist each worker judges its configurations and sends the reports home; the controller
-alone prints and writes.
+With pytest-xdist one worker judges a configuration and sends its report home; the controller alone
+prints and writes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from privacy_gate import __version__
+from privacy_gate.errors import UsageError
+from privacy_gate.pytest_distribution import distribution, scheduler
+from privacy_gate.pytest_plugin import CONFIG_NAME
 
-CONFIG_NAME = "privacy_gate.yaml"
 _KEY = pytest.StashKey["GateSession"]()
-_XDIST_ONE_WORKER = ("loadgroup", "loadfile", "loadscope")
 
 
 def session_of(config: pytest.Config) -> GateSession | None:
@@ -47,10 +48,11 @@ class GateSession:
         """Configuration path -> the report as JSON values."""
         self.ran: dict[str, set[str]] = {}
         """Configuration path -> ids of the checks whose items ran."""
-        self._distribution = _one_worker_per_configuration(config)
+        self._distribution = distribution(config)
+        _make_report_folder(config)
 
     def overrides(self) -> dict[str, Any]:
-        """Model, fixtures and device from the command line, relative to where pytest was started."""
+        """Model, fixtures and device from the command line, relative to where pytest started."""
         option, start = self.config.option, self.config.invocation_params.dir
         return {
             "model": option.privacy_gate_model and str(start / option.privacy_gate_model),
@@ -61,6 +63,10 @@ class GateSession:
     def record(self, path: Path, report: Mapping[str, Any]) -> None:
         """Keep the report of a configuration."""
         self.reports[str(path)] = dict(report)
+
+    def names_beside(self, path: Path) -> set[str]:
+        """The names that other configurations of this session have taken."""
+        return {report["name"] for other, report in self.reports.items() if other != str(path)}
 
     # -------------------------------------------------------------------------------------- hooks
 
@@ -96,23 +102,28 @@ class GateSession:
             self.ran.setdefault(check["config"], set()).add(check["id"])
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Hand a configuration to one worker, and spread all else as ever."""
+        return scheduler(config, log)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take the reports of an xdist worker."""
-        self.reports |= getattr(node, "workeroutput", {}).get("privacy_gate", {})
+        """Take the reports of an xdist worker; every worker collects, but one alone judges."""
+        collected, judged = getattr(node, "workeroutput", {}).get("privacy_gate", ({}, {}))
+        self.reports = collected | self.reports | judged
 
     def pytest_sessionfinish(self) -> None:
         """Send the reports home from a worker; complete and write them elsewhere."""
         worker = getattr(self.config, "workeroutput", None)
         if worker is not None:
-            worker["privacy_gate"] = self.reports
-            return
-        self.reports = {
-            path: without_unrun(report, self.ran.get(path, set()))
-            for path, report in self.reports.items()
-        }
-        folder = self.config.option.privacy_gate_report
-        if folder is not None and not self.config.option.collectonly:
-            self._write(self.config.invocation_params.dir / folder)
+            judged = {path: self.reports[path] for path in self.ran}
+            worker["privacy_gate"] = (self.reports, judged)
+        elif not self.config.option.collectonly:
+            self.reports = {
+                str(path): without_unrun(self._report_of(path), self.ran.get(str(path), set()))
+                for path in self.paths
+            }
+            self._write()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """One screen per configuration."""
@@ -128,12 +139,29 @@ class GateSession:
 
     # ------------------------------------------------------------------------------------ helpers
 
-    def _write(self, folder: Path) -> None:
+    def _report_of(self, path: Path) -> dict[str, Any]:
+        """The report of a configuration; an error if pytest never came to collect it."""
+        from privacy_gate import provenance
+        from privacy_gate.faces import error_report
+
+        if str(path) not in self.reports:
+            error = UsageError(
+                "Not judged: pytest did not collect this configuration.",
+                hint="Mend what stopped pytest, or leave out --lf and the like.",
+            )
+            facts = {"path": str(path), "sha256": None}
+            report = error_report(error, name=path.stem, config=facts, started=provenance.now())
+            self.record(path, report.to_dict())
+        return self.reports[str(path)]
+
+    def _write(self) -> None:
+        folder = _report_folder(self.config)
+        if folder is None:
+            return
         from privacy_gate.report.json_report import dumps
 
-        several = len(self.reports) > 1
         for content in self.reports.values():
-            target = folder / content["name"] if several else folder
+            target = folder / content["name"] if len(self.paths) > 1 else folder
             target.mkdir(parents=True, exist_ok=True)
             (target / "report.json").write_text(dumps(content), encoding="utf-8")
 
@@ -167,14 +195,14 @@ def _configured_paths(config: pytest.Config) -> list[Path]:
     """Command line, then ``PRIVACY_GATE_CONFIG``, then the ini option, then the default name."""
     option, start = config.option, config.invocation_params.dir
     given = [start / path for path in option.privacy_gate_config]
+    given += [path for a in config.args if (path := _path_of(a, config)).name == CONFIG_NAME]
     variable = os.environ.get("PRIVACY_GATE_CONFIG")
     if not given and variable:
         given = [start / path for path in variable.split(os.pathsep)]
     if not given:
         given = list(config.getini("privacy_gate_config"))
     if not given:
-        named = [path for a in config.args if (path := _path_of(a, config)).name == CONFIG_NAME]
-        given = named or [_default_path(config)]
+        given = [_default_path(config)]
     paths = list(dict.fromkeys(Path(os.path.abspath(path)) for path in given))
     for path in paths:
         if not path.is_file():
@@ -200,15 +228,20 @@ def _path_of(argument: str, config: pytest.Config) -> Path:
     return Path(os.path.abspath(config.invocation_params.dir / argument.partition("::")[0]))
 
 
-def _one_worker_per_configuration(config: pytest.Config) -> str:
-    """Keep pytest-xdist from loading the model in every worker; says what was done."""
-    distribution = getattr(config.option, "dist", "no")
-    if distribution == "no" or distribution in _XDIST_ONE_WORKER or hasattr(config, "workerinput"):
-        return ""
-    if distribution != "load":
+def _report_folder(config: pytest.Config) -> Path | None:
+    folder = config.option.privacy_gate_report
+    return None if folder is None else config.invocation_params.dir / folder
+
+
+def _make_report_folder(config: pytest.Config) -> None:
+    """Make it before a model is run rather than fail to afterwards."""
+    folder = _report_folder(config)
+    if folder is None or config.option.collectonly:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise pytest.UsageError(
-            f"privacy_gate: --dist {distribution} would load the model in every worker;"
-            " give --dist loadgroup."
-        )
-    config.option.dist = "loadgroup"
-    return "--dist loadgroup, so that one worker loads the model"
+            f"privacy_gate: cannot write to {folder}: {error.strerror};"
+            " give --privacy-gate-report DIR."
+        ) from None

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_gate.domain import Boolean, Evidence, Fixtures, Float, Integer, Split, keyed_hash
+from privacy_gate.domain import (
+    Boolean,
+    Evidence,
+    Fixtures,
+    Float,
+    Integer,
+    Scores,
+    Split,
+    keyed_hash,
+)
 from privacy_gate.errors import SignalError
 from privacy_gate.protocols import Attack
 from privacy_gate.statistics.scores import SortedScores
@@ -29,12 +38,12 @@ def evaluation_records(fixtures: Fixtures, keys: NDArray[np.uint64]) -> Integer:
     return np.sort(ordered[first])
 
 
-def attack_scores(attack: Attack, evidence: Evidence) -> Float:
-    """(records,) the attack's scores, checked to be finite."""
+def attack_scores(attack: Attack, evidence: Evidence) -> Scores:
+    """The attack's scores, checked to be one finite number per record."""
     scores = attack.score(evidence)
-    if scores.shape != evidence.labels.shape:
+    if scores.values.shape != evidence.labels.shape:
         raise SignalError(f"The attack {attack.name!r} did not return one score per record.")
-    bad = int(scores.size - np.isfinite(scores).sum())
+    bad = int(scores.values.size - np.isfinite(scores.values).sum())
     if bad:
         raise SignalError(f"The attack {attack.name!r} scored {bad} records NaN or infinite.")
     return scores

@@ -5,6 +5,7 @@ Third parties add attacks through the entry-point group ``privacy_gate.attacks``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -30,9 +31,20 @@ ATTACKS = {
     "correctness": "privacy_gate.attacks.threshold:CORRECTNESS",
 }
 
+FAMILIES = {
+    "anchored": "privacy_gate.attacks.few_shot.attack:anchored",
+    "simple-shot": "privacy_gate.attacks.few_shot.attack:simple_shot",
+    "laplacian-shot": "privacy_gate.attacks.few_shot.attack:laplacian_shot",
+    "transductive": "privacy_gate.attacks.few_shot.transductive:TransductiveTuning",
+}
+"""Attacks named ``family-K`` for K shots; the target is called with K and the options."""
+
 SUITES = {
+    "few-shot": ("anchored-5", "simple-shot-5", "laplacian-shot-5"),
     "threshold": ("loss", "confidence", "entropy", "modified-entropy", "margin", "correctness"),
 }
+
+MOST_SHOTS = 1000
 
 RENDERERS = {
     "json": "privacy_gate.report.json_report:render",
@@ -44,6 +56,23 @@ def resolve(target: str) -> Any:
     """Import ``module:attribute`` and return the attribute."""
     module, _, attribute = target.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def split_family(name: str) -> tuple[str, int] | None:
+    """``anchored-5`` -> ("anchored", 5); ``None`` for any other name."""
+    family, _, shots = name.rpartition("-")
+    known = family in FAMILIES and shots.isdecimal() and str(int(shots)) == shots
+    return (family, int(shots)) if known and 1 <= int(shots) <= MOST_SHOTS else None
+
+
+def open_attack(name: str, options: Mapping[str, Any]) -> Any:
+    """The attack of this name. Raises ``TypeError`` for options that it does not take."""
+    family = split_family(name)
+    if family is not None:
+        return resolve(FAMILIES[family[0]])(family[1], **options)
+    if options:
+        raise TypeError(f"the attack {name!r} takes no options")
+    return resolve(attack_targets()[name])
 
 
 def attack_targets() -> dict[str, str]:

@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_gate.domain import AttackResult, Fixtures, Float, Integer, Interval, Split
+from privacy_gate.domain import AttackResult, Fixtures, Float, Integer, Interval, Scores, Split
 from privacy_gate.preparation import Prepared
 from privacy_gate.protocols import Attack
+from privacy_gate.ranking import break_ties, sides
+from privacy_gate.registry import split_family
+from privacy_gate.statistics.auc import auc_with_variance
+from privacy_gate.statistics.episodes import Episodes
 from privacy_gate.statistics.operating_point import (
     class_thresholds,
     conformal_threshold,
     operating_point,
 )
+from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.roc import histogram, roc_curve, ties
 from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.statistics.summary import summary
@@ -26,7 +31,7 @@ DEFAULT_RATES = (0.01, 0.05, 0.1)
 
 def attack_result(
     attack: Attack,
-    scores: Float,
+    found: Scores,
     ranks: Float,
     ordered: SortedScores,
     *,
@@ -35,8 +40,9 @@ def attack_result(
     episode_size: int,
     seconds: float,
 ) -> AttackResult:
-    """Everything about one attack: ``scores`` (records,) as the attack gave them, ``ranks`` the
-    same with ties broken, ``ordered`` the ranks of the evaluation records."""
+    """Everything about one attack: ``found`` as the attack gave it, ``ranks`` (records,) the same
+    with ties broken, ``ordered`` the ranks of the evaluation records."""
+    scores = found.values
     data, rows, sizes = prepared.data, prepared.rows, prepared.sizes
     checks, confidence = prepared.programme.checks, prepared.config.statistics.confidence
     level = (1 - confidence) / 2
@@ -56,11 +62,61 @@ def attack_result(
         tnr_at_fnr=tuple(measured["tnr_at_fnr"]),
         log_mia=tuple(measured["log_mia"]),
         operating_point=_operating_points(ranks, data, labels, rows, fpr[0], confidence),
+        few_shot=_few_shot(attack, found, prepared, fpr[0], episode_size),
         roc=roc_curve(ordered, sizes, level),
         histogram=histogram(
             scores[rows[data.is_member[rows]]], scores[rows[~data.is_member[rows]]]
         ),
     )
+
+
+def _few_shot(
+    attack: Attack, found: Scores, prepared: Prepared, fpr: float, episode_size: int
+) -> dict[str, Any] | None:
+    """What an ensemble over draws is, and what one attacker with K shots gets instead."""
+    if found.single_draws is None or found.pool is None:
+        return None
+    data, rows = prepared.data, prepared.rows
+    family, shots = split_family(attack.name) or (attack.name, 0)
+    options = prepared.config.attack_section(attack.name)
+    single = [
+        sides(break_ties(draw, prepared.keys), rows, data.is_member) for draw in found.single_draws
+    ]
+    members, nonmembers = found.pool
+    return {
+        "title": f"{family}, mean of {found.draws} draws of {shots} shots from {members} +"
+        f" {nonmembers} labelled records",
+        "shots": shots,
+        "draws": found.draws,
+        "features": getattr(attack, "features", options.features),
+        "pool": {"members": members, "nonmembers": nonmembers},
+        "note": found.note,
+        "single_draw": {
+            "auc": _spread([auc_with_variance(draw)[0] for draw in single]),
+            f"tpr_at_fpr[{fpr:g}]": _spread([_tpr(draw, fpr) for draw in single]),
+            "log_mia[a]": _spread([_episode_mean(draw, episode_size) for draw in single]),
+        },
+    }
+
+
+def _tpr(scores: SortedScores, fpr: float) -> float:
+    allowed = RateAtRate(fpr).allowed_false_positives(scores.nonmembers.size)
+    return scores.true_positives(allowed) / scores.members.size
+
+
+def _episode_mean(scores: SortedScores, size: int) -> float | None:
+    if min(scores.members.size, scores.nonmembers.size) < size:
+        return None
+    return Episodes(scores.members_above_each, scores.members.size, size, cap=0).mean()
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
+    """Mean and standard deviation over single draws; ``None`` where there is none."""
+    known = [value for value in values if value is not None]
+    return {
+        "mean": float(np.mean(known)) if known else None,
+        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+    }
 
 
 def _rates(checks: Sequence[PlannedCheck], metric: str) -> tuple[float, ...]:

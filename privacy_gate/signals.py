@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privacy_gate.domain import Fixtures, Float, Integer, Outputs, Signals
 from privacy_gate.errors import LimitError, ModelError, SignalError
 from privacy_gate.protocols import Task
+from privacy_gate.tasks.classification import class_logits
 
 Progress = Callable[[int, int], None]
 """Called with records done and records in all."""
@@ -29,18 +30,21 @@ def collect_signals(
     task: Task,
     labels: NDArray[Any],
     *,
+    keep_outputs: bool = False,
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> Signals:
     """The signals of all records; memory grows with the signals, not with the inputs.
 
-    ``deadline`` on the clock of ``time.monotonic``. Raises ``LimitError`` past it, ``SignalError``
+    ``keep_outputs`` keeps the logits of every record, too. ``deadline`` on the clock of ``time.monotonic``. Raises ``LimitError`` past it, ``SignalError``
     for signals that are not finite or change their names between batches.
     """
     collected = _Columns(labels.shape[0])
     for indices, outputs in batches:
         collected.add(indices, task.signals(outputs, labels[indices]), task.predicted(outputs))
-        collected.add_features(indices, outputs.features)
+        collected.add_wide("features", indices, outputs.features)
+        if keep_outputs:
+            collected.add_wide("outputs", indices, class_logits(outputs))
         if deadline is not None and time.monotonic() > deadline:
             raise LimitError(
                 f"limits.seconds is used up after {collected.done} of {labels.shape[0]} records.",
@@ -59,7 +63,7 @@ class _Columns:
         self._records = records
         self._columns: dict[str, Float] = {}
         self._predicted: Integer | None = None
-        self._features: NDArray[np.float32] | None = None
+        self._wide: dict[str, NDArray[Any]] = {}
 
     def add(self, indices: Integer, signals: dict[str, Float], predicted: Integer | None) -> None:
         if not self._columns:
@@ -74,12 +78,12 @@ class _Columns:
             self._predicted[indices] = predicted
         self.done += indices.size
 
-    def add_features(self, indices: Integer, features: NDArray[np.float32] | None) -> None:
-        if features is None:
+    def add_wide(self, name: str, indices: Integer, values: NDArray[Any] | None) -> None:
+        if values is None:
             return
-        if self._features is None:
-            self._features = np.zeros((self._records, features.shape[1]), dtype=np.float32)
-        self._features[indices] = features
+        if name not in self._wide:
+            self._wide[name] = np.zeros((self._records, values.shape[1]), dtype=values.dtype)
+        self._wide[name][indices] = values
 
     def finished(self) -> Signals:
         if self.done != self._records:
@@ -88,4 +92,5 @@ class _Columns:
             bad = int(self._records - np.isfinite(values).sum())
             if bad:
                 raise SignalError(f"The signal {name!r} is NaN or infinite for {bad} records.")
-        return Signals(self._columns, self._predicted, self._features)
+        wide = self._wide
+        return Signals(self._columns, self._predicted, wide.get("features"), wide.get("outputs"))

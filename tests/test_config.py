@@ -42,8 +42,8 @@ model:
   precision: bfloat16
   batch_size: 64
   trust: code
-task: custom
-signals: my_project.gate:signals
+task: classification
+# signals: of task custom only
 fixtures: {path: fixtures/digits, label: y}
 attacks: [margin, threshold, loss]
 splits: {support: 0.1, calibration: 0.2, evaluation: 0.7}
@@ -313,3 +313,12 @@ def test_third_party_attacks_are_known_without_importing_them(project, monkeypat
     monkeypatch.setattr("privacy_gate.registry.attack_targets", lambda: targets)
     config = load_config(write(project, MINIMAL + "attacks: [theirs]\n"))
     assert config.attack_names == ("theirs",)
+
+
+def test_attacks_of_task_custom_are_the_names_of_the_signals(project):
+    custom = "task: custom\nsignals: 'gate:signals'\nattacks: [loss, my-signal_2]\n"
+    restricted = MINIMAL.replace("0.6", "0.6, attacks: [my-signal_2]")
+    config = load_config(write(project, restricted + custom))
+    assert (config.task, config.signals) == ("custom", "gate:signals")
+    assert config.attack_names == ("loss", "my-signal_2")
+    assert config.attacks_for(config.budgets[0]) == ("my-signal_2",)

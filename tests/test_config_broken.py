@@ -22,6 +22,9 @@ fixtures: data
 MODEL = "model: {format: onnx, path: model.onnx}\n"
 BUDGETS = "budgets: [{metric: auc, max: 0.6}]\n"
 VALID = HEAD + MODEL + BUDGETS
+CUSTOM = VALID + "task: custom\nattacks: [mine]\n"
+CUSTOM_WITHOUT_ATTACKS = VALID + "task: custom\nsignals: 'gate:signals'\n"
+SIGNALS = "signals: 'gate:signals'\n"
 
 
 @pytest.fixture(autouse=True)
@@ -107,9 +110,16 @@ BROKEN = [
     (VALID.replace("digits", "a b"), 2, "name: expected letters, digits"),
     (VALID.replace("digits", "7"), 2, "expected text, not the number 7; quote it"),
     (VALID + "task: clasification\n", 6, "Did you mean 'classification'?"),
-    (VALID + "task: custom\n", 1, "signals: is required for task custom"),
+    (CUSTOM, 1, "signals: is required for task custom"),
+    (CUSTOM_WITHOUT_ATTACKS, 1, "list the names of the signals that your function returns"),
+    (CUSTOM.replace("[mine]", "[mine, threshold]") + SIGNALS, 7, "attacks[1]: the suite 'thresh"),
+    (CUSTOM.replace("[mine]", "[Mine]") + SIGNALS, 7, "attacks[0]: expected a signal's name"),
+    (CUSTOM.replace("0.6", "0.6, attacks: [thine]") + SIGNALS, 5, "unknown attack 'thine'. Did you"),
+    (CUSTOM.replace("path", "output: {kind: logits}, path") + SIGNALS, 4, "for task classification"),
+    (CUSTOM.replace("path", "labels: {order: [0, 1]}, path") + SIGNALS, 4, "model.labels: is read"),
+    (CUSTOM.replace("path", "expected: {nonmember_accuracy: 1}, path") + SIGNALS, 4, "model.expect"),
     (VALID + "signals: a:b\n", 6, "is read for task custom only"),
-    (VALID + "task: custom\nsignals: gate.py\n", 7, "expected a function as package.module"),
+    (VALID + "task: custom\nsignals: gate.py\nattacks: [mine]\n", 7, "expected a function as package.module"),
     (VALID + "python_path: lib\n", 6, "python_path: expected a list"),
     (VALID + "python_path: [missing]\n", 6, "python_path[0]: is not a directory"),
     (VALID + "python_path: ['..']\n", 6, "python_path[0]: '..' lies outside the project"),
@@ -266,7 +276,7 @@ model:
   devise: cpu
   precision: double
 fixtures: data
-attacks: [loss, los]
+attacks: [loss, 'l s']
 splits: {support: 0.5}
 budgets:
   - {metric: auc, max: 0.4, maxx: 1}

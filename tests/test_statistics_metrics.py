@@ -259,6 +259,21 @@ def test_p_values_agree_with_lower_bounds(judged, members, nonmembers, budget, l
     assert (p_value <= level) == (low > budget)
 
 
+@pytest.mark.parametrize("separation", [1.5, 400.0], ids=["leak", "perfect"])
+@pytest.mark.parametrize("judged", STATISTICS, ids=lambda judged: str(judged.metric))
+def test_a_p_value_is_the_least_error_at_which_the_lower_bound_clears_the_budget(
+    judged, separation
+):
+    generator = np.random.default_rng(9)
+    sizes = Sizes(300, 200)
+    scores = SortedScores.of(generator.normal(separation, 1, 300), generator.normal(0, 1, 200))
+    budget = 0.6 * judged.measure(scores, 0.025, 0.025, sizes).low
+    p_value = judged.p_value(scores, budget, 0.025, sizes)
+    assert 1e-300 < p_value < 0.025
+    assert judged.measure(scores, p_value * 1.0001, 0.025, sizes).low > budget
+    assert judged.measure(scores, p_value * 0.9999, 0.025, sizes).low <= budget
+
+
 @pytest.mark.parametrize("judged", STATISTICS, ids=lambda judged: str(judged.metric))
 @given(members=tied, nonmembers=tied, order=st.randoms(use_true_random=False))
 def test_order_and_scale_do_not_matter(judged, members, nonmembers, order):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from privacy_gate.domain import Evidence, Float
+from privacy_gate.domain import Evidence, Scores
 from privacy_gate.errors import SignalError
 
 
@@ -17,16 +17,17 @@ class ThresholdAttack:
     access: str = "scores"
     family: str = "threshold"
     queries_per_record: int = 1
+    reads: frozenset[str] = frozenset()
 
-    def score(self, evidence: Evidence) -> Float:
-        """(records,) the signal itself. Raises ``SignalError`` when it is missing."""
+    def score(self, evidence: Evidence) -> Scores:
+        """The signal itself. Raises ``SignalError`` when it is missing."""
         columns = evidence.signals.columns
         if self.signal not in columns:
             raise SignalError(
                 f"The attack {self.name!r} reads the signal {self.signal!r}, which is not there.",
                 hint=f"There are: {', '.join(sorted(columns)) or 'none'}.",
             )
-        return columns[self.signal]
+        return Scores(columns[self.signal])
 
 
 LOSS = ThresholdAttack("loss", "loss")

@@ -25,6 +25,7 @@ _CODE_FORMATS = ("torchscript", "exported")
 _TORCH_ONLY = ("factory", "kwargs", "weights_key", "strip_prefix")
 _CLASSES_ONLY = (("model", "output", "kind"), ("model", "labels"), ("model", "expected"))
 _SIGNAL = r"[a-z0-9][a-z0-9_-]*"
+_DEFAULT_ATTACKS = ["threshold", "few-shot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,16 @@ def readable(source: Source, problems: Iterable[Problem]) -> Readable:
         splits=None if _below(("splits",), wrong) else splits,
         attacks={
             index: name
-            for index, name in enumerate(_list(data.get("attacks", ["threshold"])))
-            if isinstance(name, str) and ("attacks", index) not in wrong
+            for index, item in enumerate(_list(data.get("attacks", _DEFAULT_ATTACKS)))
+            if isinstance(name := _name(item), str) and not _below(("attacks", index), wrong)
         },
         budgets=budgets,
         attacks_complete=not _below(("attacks",), wrong),
     )
+
+
+def _name(item: Any) -> Any:
+    return item.get("name") if isinstance(item, Mapping) else item
 
 
 def _below(path: Path, wrong: Iterable[Path]) -> bool:
@@ -166,7 +171,7 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
     if custom and "attacks" not in source.data:
         yield source.problem(("attacks",), f"is required for task custom{_NAME_SIGNALS}")
         return
-    names = _known_names(source, attacks)
+    names = _known_names(source, attacks.values())
     seen: dict[str, int] = {}
     for index, name in attacks.items():
         path = ("attacks", index)
@@ -177,22 +182,23 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
         if custom and name in registry.SUITES:
             yield source.problem(path, f"the suite {name!r} reads class scores{_NAME_SIGNALS}")
         elif custom and re.fullmatch(_SIGNAL, name) is None:
-            sentence = "expected a signal's name: a-z, 0-9, '_' and '-', the first a letter or digit"
-            yield source.problem(path, sentence)
+            yield source.problem(path, "expected a signal's name, in lower case as in my-signal_2")
         elif name not in names:
             yield source.problem(path, _unknown(name, names))
-        elif registry.SUITES.get(name) == ():
+        elif name in registry.SUITES and not registry.SUITES[name]:
             yield source.problem(path, f"the suite {name!r} contains no attack")
 
 
 _NAME_SIGNALS = "; list the names of the signals that your function returns"
 
 
-def _known_names(source: Source, attacks: Mapping[int, str]) -> Collection[str]:
-    """The names a budget may use; of task custom only the user knows the signals."""
+def _known_names(source: Source, written: Collection[str]) -> Collection[str]:
+    """The names that may be used; of task custom only the user knows the signals."""
     if source.data.get("task") == "custom":
-        return tuple(attacks.values())
-    return (*registry.SUITES, *registry.attack_targets())
+        return written
+    few_shot = [name for name in written if registry.split_family(name) is not None]
+    examples = [f"{family}-5" for family in registry.FAMILIES]
+    return (*registry.SUITES, *registry.attack_targets(), *examples, *few_shot)
 
 
 def _unknown(name: str, names: Iterable[str]) -> str:
@@ -204,7 +210,10 @@ def _both(lines: list[int]) -> str:
 
 
 def _budgets(source: Source, parts: Readable) -> Iterable[Problem]:
-    names = _known_names(source, parts.attacks)
+    restricted = [name for budget in parts.budgets.values() for name in budget.attacks or ()]
+    custom = source.data.get("task") == "custom"
+    listed = parts.attacks.values()
+    names = _known_names(source, [*listed] if custom else [*listed, *restricted])
     written = [name for name in parts.attacks.values() if name in names]
     complete = parts.attacks_complete and len(written) == len(parts.attacks)
     configured = expand(written)

@@ -20,6 +20,7 @@ from privacy_gate.config.problems import Path as Place
 from privacy_gate.config.problems import Problem, config_error
 from privacy_gate.config.resolution import Resolver
 from privacy_gate.config.schema import (
+    AttackSection,
     FixturesSection,
     Limits,
     ModelSection,
@@ -74,12 +75,17 @@ class Config:
     @property
     def attacks(self) -> tuple[str, ...]:
         """Suites and attacks as written."""
-        return self.settings.attacks
+        return tuple(attack.name for attack in self.settings.attacks)
 
     @property
     def attack_names(self) -> tuple[str, ...]:
         """Attacks in order, suites replaced by their attacks, each once."""
         return expand(self.attacks)
+
+    def attack_section(self, name: str) -> AttackSection:
+        """The options of an attack; those of a suite's attacks are empty."""
+        found = (section for section in self.settings.attacks if section.name == name)
+        return next(found, AttackSection(name=name))
 
     @property
     def splits(self) -> Splits:

@@ -31,7 +31,6 @@ from privacy_gate.config.values import (
     Sha256,
     Target,
     Text,
-    Texts,
     Version,
     text_or_mapping,
 )
@@ -147,6 +146,35 @@ class FixturesSection(Section):
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
 
 
+class AttackSection(Section):
+    """A single attack with options; a bare name is an attack or a suite without any."""
+
+    name: Text
+    features: Literal["signals", "penultimate", "logits", "probabilities"] | None = None
+    """What a few-shot attack looks at."""
+    draws: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many draws of labelled records a few-shot attack is averaged over."""
+    paper_episodes: Annotated[int, Field(ge=2, le=10000)] | None = None
+    """Also run the published protocol with so many episodes, for comparison with its tables."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options given, as arguments of the attack."""
+        given = {"features": self.features, "draws": self.draws}
+        return {name: value for name, value in given.items() if value is not None}
+
+
 class Splits(Section):
     """Shares of the records, which must sum to 1."""
 
@@ -204,8 +232,11 @@ class Settings(Section):
     """Task custom: function from outputs and labels to signals."""
     fixtures: FixturesSection | None = None
     """Fixture directory, or a mapping; may be given by --fixtures or PRIVACY_GATE_FIXTURES."""
-    attacks: Texts = ("threshold",)
-    """Suites or single attacks."""
+    attacks: Annotated[tuple[AttackSection, ...], Field(strict=False, min_length=1)] = (
+        AttackSection(name="threshold"),
+        AttackSection(name="few-shot"),
+    )
+    """Suites or single attacks, the latter with options if need be."""
     splits: Splits = Splits()
     budgets: Annotated[tuple[Budget, ...], Field(strict=False, min_length=1)]
     """What is tolerated."""

@@ -58,11 +58,40 @@ class TorchModel(LoadedModel):
         import torch
 
         with torch.inference_mode(), exact_arithmetic():
-            tensors = {name: self._tensor(array) for name, array in inputs.items()}
+            tensors = self.tensors(inputs)
             arguments = [tensors.pop(name) for name in self._positional]
             returned = self._module(*arguments, **tensors)
             features = None if self._features is None else as_array(self._features(returned))
             return as_array(select(returned, self._output, self._output_location)), features
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """Floating-point weights by name."""
+        return {
+            name: weight
+            for name, weight in self._module.named_parameters()
+            if weight.is_floating_point()
+        }
+
+    @property
+    def weight_count(self) -> int:
+        """How many numbers ``parameters`` hold."""
+        return sum(weight.numel() for weight in self.parameters().values())
+
+    def tensors(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+        """Preprocessed inputs on the model's device and in its precision."""
+        return {name: self._tensor(array) for name, array in inputs.items()}
+
+    def functional(
+        self, weights: Mapping[str, torch.Tensor], inputs: Mapping[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """The judged output (b, classes) of the module with these weights in place of its own."""
+        import torch
+
+        rest = dict(inputs)
+        arguments = tuple(rest.pop(name) for name in self._positional)
+        returned = torch.func.functional_call(self._module, dict(weights), arguments, rest)
+        output: torch.Tensor = select(returned, self._output, self._output_location)
+        return output
 
     def _tensor(self, array: NDArray[Any]) -> torch.Tensor:
         import torch

@@ -10,13 +10,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
-from privacy_gate.domain import Float, Measurement, Metric, Sizes
+from privacy_gate.domain import Float, Integer, Measurement, Metric, Sizes
+from privacy_gate.errors import SignalError
 from privacy_gate.statistics.asymptotic import LogitNormal, normal_quantile
 from privacy_gate.statistics.band import RocFunctional
 from privacy_gate.statistics.ideal import binormal_scores
-from privacy_gate.statistics.scores import SortedScores
+from privacy_gate.statistics.scores import SortedScores, as_scores
 
 _BAND = RocFunctional(gain=lambda tpr: tpr, weight=lambda fpr: fpr)
 
@@ -113,3 +116,65 @@ class Auc:
         # a leak beyond the last quantile would have no variance: an area of 1 - 1e-9 stands for it
         area = min(area, 1 - 1e-9)
         return LogitNormal(area, max(variance * scale, (1e-3 * (1 - area)) ** 2))
+
+
+@dataclass(frozen=True, slots=True)
+class AucDifference:
+    """First area minus second, of two scores of the same records.
+
+    ``p_value`` is two-sided, for "both areas are the same": asymptotic, except at standard error 0,
+    where it is Hoeffding's exact bound, which is 1 at difference 0.
+    """
+
+    difference: float
+    standard_error: float
+    p_value: float
+
+
+def paired_difference(
+    members: tuple[ArrayLike, ArrayLike], nonmembers: tuple[ArrayLike, ArrayLike]
+) -> AucDifference:
+    """DeLong's comparison of two areas measured on the same records (DeLong et al. 1988).
+
+    ``members``: the first and the second scores (n,) of the members, record by record in the same
+    order; ``nonmembers`` (m,) likewise. Raises ``SignalError`` for scores that are not finite
+    numbers, or not of the same records.
+    """
+    sides = zip(_aligned(members, "members"), _aligned(nonmembers, "nonmembers"), strict=True)
+    first, second = (_wins(*scores) for scores in sides)
+    n, m = first[0].size, first[1].size
+    # integers until the last division, so that equal areas differ by exactly 0
+    of_members, of_nonmembers = first[0] - second[0], first[1] - second[1]
+    difference = int(of_members.sum()) / (2 * n * m)
+    variance = float(of_members.var(ddof=1)) / (4 * m * m) / n
+    variance += float(of_nonmembers.var(ddof=1)) / (4 * n * n) / m
+    error = math.sqrt(variance)
+    if error > 0:
+        p_value = 2 * float(special.ndtr(-abs(difference) / error))
+    else:
+        # one comparison moves the difference by at most 2, and min(n, m) of them are independent
+        p_value = min(1.0, 2 * math.exp(-min(n, m) * difference**2 / 2))
+    return AucDifference(difference, error, p_value)
+
+
+def _aligned(pair: tuple[ArrayLike, ArrayLike], side: str) -> tuple[Float, Float]:
+    first, second = as_scores(pair[0], side), as_scores(pair[1], side)
+    if first.size != second.size:
+        raise SignalError(
+            f"The two scores of the {side} are of {first.size} and {second.size} records.",
+            hint="A paired comparison needs both scores of every record, in the same order.",
+        )
+    return first, second
+
+
+def _wins(members: Float, nonmembers: Float) -> tuple[Integer, Integer]:
+    """Twice the non-members below each member (n,), twice the members above each non-member (m,),
+    in the order given; a tie counts once."""
+    above = 2 * members.size - _twice_below(nonmembers, members)
+    return _twice_below(members, nonmembers), above
+
+
+def _twice_below(values: Float, others: Float) -> Integer:
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, values, side="left")
+    return np.asarray(below + np.searchsorted(ordered, values, side="right"), dtype=np.int64)

@@ -42,9 +42,7 @@ class Classification:
         correctness = (predicted == labels).astype(np.float64)
         if outputs.kind == "labels":
             return {"correctness": correctness}
-        logits = outputs.values.astype(np.float64)
-        if outputs.kind == "probabilities":
-            logits = np.log(np.maximum(logits, SMALLEST_PROBABILITY))
+        logits = class_logits(outputs)
         _refuse_foreign_labels(labels, logits.shape[1])
         return {**signals_from_logits(logits, labels), "correctness": correctness}
 
@@ -67,6 +65,14 @@ class Classification:
             )
         predicted: Integer = outputs.values.argmax(axis=1).astype(np.int64)
         return predicted
+
+
+def class_logits(outputs: Outputs) -> Float:
+    """(b, classes) logits; those of probabilities are their logarithms."""
+    values = outputs.values.astype(np.float64)
+    if outputs.kind == "probabilities":
+        return np.log(np.maximum(values, SMALLEST_PROBABILITY))
+    return values
 
 
 def signals_from_logits(logits: Float, labels: Integer) -> dict[str, Float]:

@@ -1,0 +1,88 @@
+"""The published protocol (Jiménez-López et al. 2025): random episodes, for comparison with its tables.
+
+Each of 500 episodes draws K + K support, 15 + 15 validation and 15 + 15 query records; what is reported
+is the mean over episodes ± 1.96 standard deviations / √500. Records are reused across episodes, so that
+is a spread of episodes, **not** a confidence interval for the model. Budgets are judged under the gate's
+protocol instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from privacy_gate.attacks.few_shot.draws import Draws, Pool, membership_labels
+from privacy_gate.attacks.few_shot.selection import auc
+from privacy_gate.domain import Boolean, Evidence, Float, Integer, Split, random_generator
+from privacy_gate.statistics.log_mia import false_positive_cap, log_mia
+from privacy_gate.statistics.null import null_mean_log
+
+QUERIES = 15
+"""Query records a side."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeMean:
+    """Mean over episodes, the published half-width, and the exact mean without leakage."""
+
+    mean: float
+    half_width: float
+    null: float
+
+
+EpisodeScorer = Callable[[Draws, Integer], Float]
+"""Draws (R) and query rows (R, 30) -> scores (R, 30)."""
+
+
+def paper_protocol(
+    scorer: EpisodeScorer,
+    evidence: Evidence,
+    is_member: Boolean,
+    *,
+    shots: int,
+    episodes: int = 500,
+    name: str,
+) -> dict[str, EpisodeMean]:
+    """``auc``, ``log_mia_a``, ``log_mia_b`` over random episodes.
+
+    ``is_member`` (N,): the protocol counts hits itself, so it needs what attacks do not see.
+    """
+    drawn = Pool.of(evidence).draw(shots, episodes, evidence.seed, name)
+    generator = random_generator(evidence.seed, "few-shot queries", name)
+    evaluation = np.flatnonzero(evidence.split == Split.EVALUATION)
+    query = np.concatenate(
+        [
+            side[np.argsort(generator.random((episodes, side.size)), axis=1)[:, :QUERIES]]
+            for side in (evaluation[is_member[evaluation]], evaluation[~is_member[evaluation]])
+        ],
+        axis=1,
+    )
+    scores = scorer(drawn, query)
+    labels = membership_labels(QUERIES)
+    cap = false_positive_cap("b", 2 * QUERIES)
+    return {
+        "auc": _mean(auc(scores, labels), 0.5),
+        "log_mia_a": _mean(_log_mia(scores, labels, 0), null_mean_log(0, QUERIES, QUERIES)),
+        "log_mia_b": _mean(_log_mia(scores, labels, cap), null_mean_log(cap, QUERIES, QUERIES)),
+    }
+
+
+def on_points(attacker: Callable[[Float, Float, Float], Float], points: Float) -> EpisodeScorer:
+    """An attacker on feature vectors, ``score(support, validation, query)``, as a scorer of rows."""
+    return lambda drawn, query: attacker(
+        points[drawn.support], points[drawn.validation], points[query]
+    )
+
+
+def _log_mia(scores: Float, labels: Integer, cap: int) -> Float:
+    """(R,) Log-MIA of each episode with ``cap`` false positives allowed."""
+    thresholds = np.sort(scores[:, labels == 0], axis=1)[:, -1 - cap]
+    hits = (scores[:, labels == 1] > thresholds[:, None]).sum(axis=1)
+    return np.array([log_mia(int(count), QUERIES) for count in hits])
+
+
+def _mean(values: Float, null: float) -> EpisodeMean:
+    spread = 1.96 * float(values.std(ddof=1)) / float(np.sqrt(values.size))
+    return EpisodeMean(float(values.mean()), spread, null)
