@@ -26,7 +26,7 @@ def measure_here(size: int) -> dict[str, float]:
     """CPU seconds and peak MiB of one call in this process."""
     import numpy as np
 
-    from privacy_gate.measure import measure
+    from privacy_gate.measurement import measure
 
     generator = np.random.default_rng(0)
     members, nonmembers = generator.normal(1, 1, size), generator.normal(size=size)

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from privacy_gate.config import load_config as load_config
     from privacy_gate.domain import Report as Report
     from privacy_gate.gate import run as run
-    from privacy_gate.measure import measure as measure
+    from privacy_gate.measurement import measure as measure
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Report": "privacy_gate.domain",
     "load_config": "privacy_gate.config",
-    "measure": "privacy_gate.measure",
+    "measure": "privacy_gate.measurement",
     "run": "privacy_gate.gate",
 }
 __all__ = ["Report", "__version__", "load_config", "measure", "run"]
@@ -30,5 +30,5 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     value = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value  # later look-ups, and the submodule of the same name, see the object
+    globals()[name] = value  # later look-ups find it at once
     return value

@@ -26,24 +26,23 @@ class _Group(click.Group):
         kwargs["standalone_mode"] = False
         try:
             code = super().main(*args, **kwargs)
-            sys.exit(int(code) if isinstance(code, int) else ExitCode.PASS)
         except click.exceptions.Exit as stop:
-            sys.exit(stop.exit_code)
+            code = stop.exit_code
         except (click.Abort, KeyboardInterrupt):
             click.echo("interrupted", err=True)
-            sys.exit(ExitCode.INTERRUPTED)
+            code = ExitCode.INTERRUPTED
         except click.ClickException as error:
             error.show()
-            sys.exit(ExitCode.ERROR)
+            code = ExitCode.ERROR
         except PrivacyGateError as error:
             click.echo(f"privacy-gate: error: {error}", err=True)
-            sys.exit(error.exit_code)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(ExitCode.ERROR)
+            code = error.exit_code
+        except SystemExit:  # click ends a broken pipe with 1, which means a failed check here
+            code = ExitCode.ERROR
         except Exception as error:
             _explain(error)
-            sys.exit(ExitCode.ERROR)
+            code = ExitCode.ERROR
+        sys.exit(int(code) if isinstance(code, int) else ExitCode.PASS)
 
 
 def _explain(error: Exception) -> None:
@@ -120,8 +119,8 @@ def measure_command(
     **options: Any,
 ) -> ExitCode:
     """Statistics of the membership scores in SCORES, an .npz with `members` and `nonmembers`."""
-    from privacy_gate.measure import DEFAULT_RATES, measure
-    from privacy_gate.measure_text import render
+    from privacy_gate.measurement import DEFAULT_RATES, measure
+    from privacy_gate.measurement_text import render
     from privacy_gate.score_file import read_scores
 
     try:

@@ -232,6 +232,7 @@ class Scores:
 
     An ensemble over ``draws`` of labelled records also gives some ``single_draws`` (r, records), the
     ``pool`` of labelled members and non-members that the draws come from, and a ``note``.
+    ``paper``: the result of the published protocol, if it was asked for.
     """
 
     values: Float
@@ -239,6 +240,7 @@ class Scores:
     draws: int = 0
     pool: tuple[int, int] | None = None
     note: str = ""
+    paper: Mapping[str, Any] | None = None
 
 
 # ---------------------------------------------------------------------------------------- report

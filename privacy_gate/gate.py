@@ -6,13 +6,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate import provenance
+from privacy_gate.attacks.few_shot.paper import EpisodeAttack, paper_protocol
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Evidence, Interval, Report, Scores, Signals, Split, Tuning
 from privacy_gate.errors import ExitCode
@@ -249,6 +250,12 @@ def _scores(
     scores, seconds = {}, {}
     for attack in prepared.programme.attacks:
         clock = time.monotonic()
-        scores[attack.name] = attack_scores(attack, evidence)
+        found = attack_scores(attack, evidence)
+        episodes = prepared.config.attack_section(attack.name).paper_episodes
+        if episodes is not None:
+            is_member = prepared.data.is_member
+            means = paper_protocol(cast(EpisodeAttack, attack), evidence, is_member, episodes)
+            found = replace(found, paper={name: asdict(mean) for name, mean in means.items()})
+        scores[attack.name] = found
         seconds[attack.name] = time.monotonic() - clock
     return scores, seconds

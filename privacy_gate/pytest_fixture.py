@@ -7,7 +7,7 @@ from typing import Any
 
 from privacy_gate.domain import Report
 from privacy_gate.errors import UsageError
-from privacy_gate.measure import MeasureResult, measure
+from privacy_gate.measurement import MeasureResult, measure
 
 
 class BudgetExceeded(AssertionError):

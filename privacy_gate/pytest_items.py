@@ -55,7 +55,9 @@ class PrivacyGateFile(pytest.File):
         not_yet = self._prepared.without_verdict("Not run: its test item was not run.")
         self.gate.record(self.path, not_yet.to_dict())
         for check in self._prepared.programme.checks:
-            yield PrivacyGateItem.from_parent(self, name=check.id, planned=check)
+            # spelled out, so that pytest reads its last part as it does from the cache of --lf
+            nodeid = f"{self.nodeid}::{check.id}"
+            yield PrivacyGateItem.from_parent(self, name=check.id, nodeid=nodeid, planned=check)
 
     def result(self, check_id: str) -> Check:
         """The judged check; the first call opens the model and judges all.

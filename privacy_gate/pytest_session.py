@@ -141,10 +141,10 @@ class GateSession:
 
     def _report_of(self, path: Path) -> dict[str, Any]:
         """The report of a configuration; an error if pytest never came to collect it."""
-        from privacy_gate import provenance
-        from privacy_gate.faces import error_report
-
         if str(path) not in self.reports:
+            from privacy_gate import provenance
+            from privacy_gate.faces import error_report
+
             error = UsageError(
                 "Not judged: pytest did not collect this configuration.",
                 hint="Mend what stopped pytest, or leave out --lf and the like.",

@@ -91,6 +91,7 @@ def _few_shot(
         "features": getattr(attack, "features", options.features),
         "pool": {"members": members, "nonmembers": nonmembers},
         "note": found.note,
+        "paper": found.paper,
         "single_draw": {
             "auc": _spread([auc_with_variance(draw)[0] for draw in single]),
             f"tpr_at_fpr[{fpr:g}]": _spread([_tpr(draw, fpr) for draw in single]),

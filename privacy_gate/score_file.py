@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privacy_gate.errors import UsageError
 
 _SIDES = ("members", "nonmembers")
+_MANY_VALUES = 10
 
 
 def read_scores(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -24,6 +25,8 @@ def read_scores(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             location=location,
         )
     try:
+        if not zipfile.is_zipfile(path) and path.is_file():
+            raise zipfile.BadZipFile  # numpy would read another format by its content
         with np.load(path, allow_pickle=False) as archive:
             _check_names(list(archive.files), location)
             members, nonmembers = (_member(archive, side, location) for side in _SIDES)
@@ -33,7 +36,19 @@ def read_scores(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         raise UsageError(
             f"The file cannot be read as .npz ({type(error).__name__}).", location=location
         ) from None
+    _refuse_same(members, nonmembers, location)
     return members, nonmembers
+
+
+def _refuse_same(members: NDArray[Any], nonmembers: NDArray[Any], location: str) -> None:
+    """The same scores twice are a slip that would read as perfect privacy; few-valued scores may
+    agree by chance."""
+    if np.array_equal(members, nonmembers) and np.unique(members).size >= _MANY_VALUES:
+        raise UsageError(
+            "The arrays members and nonmembers hold the same scores.",
+            hint="Save the scores of the records that were not trained on as nonmembers.",
+            location=location,
+        )
 
 
 def _check_names(found: list[str], location: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from privacy_gate.domain import Check, Measurement, Metric, Outcome, Sizes, Verdict
+from privacy_gate.statistics.log_mia import excess, leakage_word
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.multiplicity import holm
 from privacy_gate.statistics.planning import characteristic, round_up
@@ -178,21 +179,31 @@ def _words(
     if measured.estimate is None or measured.low is None or measured.high is None:
         return f"{name} cannot be measured: {measured.note}.", "Add evaluation records."
     low, high = f"{measured.low:.3g}", f"{measured.high:.3g}"
+    aside = _beside_the_null(measured)
     if verdict == "pass":
-        message = f"{name} is at most {high}, within the budget {budget}."
+        message = f"{name} is at most {high}, within the budget {budget}.{aside}"
         if _above(measured.estimate, planned.warn_at):
             message += (
                 f" The estimate {measured.estimate:.3g} is above warn_at {planned.warn_at:g}."
             )
         return message, ""
     if verdict == "fail":
-        message = f"{name} is at least {low}, above the budget {budget} (p = {p_value:.2g})."
+        message = f"{name} is at least {low}, above the budget {budget} (p = {p_value:.2g}).{aside}"
         return message, (
             "The model gives members away. Train with less memorisation (earlier stopping,"
             " regularisation, clean labels, differential privacy), then run the gate again."
         )
-    message = f"{name} lies in [{low}, {high}]: that does not decide about the budget {budget}."
+    message = f"{name} lies in [{low}, {high}]: that does not decide about the budget {budget}.{aside}"
     return message, _cure(planned, measured, sizes)
+
+
+def _beside_the_null(measured: Measurement) -> str:
+    """Log-MIA is never shown without its value under no leakage, which is not 0."""
+    word = leakage_word(measured) if measured.metric.name == "log_mia" else None
+    if word is None or measured.estimate is None or measured.null is None:
+        return ""
+    above = excess(measured.estimate, measured.null)
+    return f" Without leakage it is {measured.null:.3f}; excess {above:+.2f}: {word}."
 
 
 def _cure(planned: PlannedCheck, measured: Measurement, sizes: Sizes) -> str:

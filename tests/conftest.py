@@ -14,9 +14,18 @@ def libraries():
     load_libraries()
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory):
+    """Where the processes that tests start keep compiled modules, so that each compiles them once
+    only, whatever this environment says about compiled modules."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
 @pytest.fixture
-def project(libraries, pytester, monkeypatch):
+def project(libraries, pytester, monkeypatch, bytecode):
     """A throw-away project with the bundled digits, in which pytest is run."""
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     for name in ("CONFIG", "MODEL", "FIXTURES", "DEVICE", "ROOTS", "KEY", "DEBUG"):
         monkeypatch.delenv(f"PRIVACY_GATE_{name}", raising=False)
     return Project(pytester)

@@ -194,10 +194,10 @@ def run(*paths, **overrides) -> Finished:
 
 
 def refused(path, **overrides):
-    """The message and hint of a run that must end in an error and nothing else."""
+    """Place, message and hint of a run that must end in a named error and nothing else."""
     finished = run(path, **overrides)
     (report,) = finished.reports
     assert (report.verdict, report.complete, int(finished.exit_code)) == ("error", False, 2)
     assert report.checks == ()
     assert not report.error["message"].startswith("Internal error"), report.error
-    return f"{report.error['message']} {report.error['hint'] or ''}"
+    return " ".join(report.error[key] or "" for key in ("location", "message", "hint"))

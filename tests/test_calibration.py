@@ -70,7 +70,7 @@ def assert_type_one_errors(study, size, runs):
 def test_verdicts_of_the_whole_suite(study):
     assert len(study.CHECKS) == 36
     named = study.planned_size()
-    assert_verdicts(study, Sizes(named, named), 150)
+    assert_verdicts(study, Sizes(named, named), 100)
 
 
 @pytest.mark.parametrize("separation", [0.0, 2.5])

@@ -43,7 +43,7 @@ def test_a_model_that_answers_no_numbers(project, back_end, value):
     else:
         save_onnx(project / "model.onnx", weight, bias)
     words = refused(write_config(project, model=changes))
-    assert "256 of 256 outputs are not finite." in words
+    assert "256 of 256 outputs are not finite." in words or "weights hold NaN" in words
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_one_byte_off(project):
     path.write_bytes(content)
     words = refused(project / "privacy_gate.yaml")
     assert "SHA-256" in words
-    assert "members" in words
+    assert "members.npz" in words
 
 
 def test_a_pinned_manifest_one_byte_off(project):
@@ -195,7 +195,7 @@ def rewrite_side(directory, side, columns):
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_side_without_records(project, side, count):
     rewrite_side(project / "data", side, colours(count, 5))
-    refused(project / "privacy_gate.yaml")
+    assert side in refused(project / "privacy_gate.yaml")
 
 
 @pytest.mark.parametrize("side", ["members", "nonmembers"])
@@ -286,7 +286,7 @@ def test_an_unknown_label_column(project):
         ({"attacks": ["los"]}, "Did you mean 'loss'?"),
         ({"budgets": []}, "budgets"),
         ({"budgets": [{"metric": "auc", "max": 0.4}]}, "can never pass"),
-        ({"budgets": [*BUDGETS, BUDGETS[0]]}, "has two budgets"),
+        ({"budgets": [*BUDGETS, dict(BUDGETS[0])]}, "has two budgets"),
         ({"budgets": [{"metric": "auc", "max": 0.6, "attacks": ["los"]}]}, "unknown attack 'los'"),
         ({"splits": {"support": 0.5, "calibration": 0.4, "evaluation": 0.2}}, "must be 1"),
         ({"version": 2}, "version"),

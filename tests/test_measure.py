@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from privacy_gate.domain import Metric
 from privacy_gate.errors import ExitCode, SignalError, UsageError
-from privacy_gate.measure import MeasureResult, measure, parse_budget
+from privacy_gate.measurement import MeasureResult, measure, parse_budget
 
 GENERATOR = np.random.default_rng(0)
 LEAKY, QUIET = GENERATOR.normal(2, 1, 600), GENERATOR.normal(0, 1, 600)

@@ -1,4 +1,4 @@
-"""The plugin beside pytest's other options and plugins, and what it costs those who don't use it."""
+"""The plugin beside pytest's other options and plugins, and what it costs when it is not used."""
 
 from __future__ import annotations
 

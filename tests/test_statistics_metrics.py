@@ -245,6 +245,7 @@ STATISTICS = [Advantage(), Auc(), LogMia("a", 5), LogMia("b", 5)]
 
 
 @pytest.mark.parametrize("judged", STATISTICS, ids=lambda judged: str(judged.metric))
+@settings(max_examples=40)
 @given(members=tied, nonmembers=tied, budget=budgets, level=st.sampled_from([0.25, 0.025]))
 def test_p_values_agree_with_lower_bounds(judged, members, nonmembers, budget, level):
     sizes = Sizes(len(members), len(nonmembers))
@@ -275,6 +276,7 @@ def test_a_p_value_is_the_least_error_at_which_the_lower_bound_clears_the_budget
 
 
 @pytest.mark.parametrize("judged", STATISTICS, ids=lambda judged: str(judged.metric))
+@settings(max_examples=40)
 @given(members=tied, nonmembers=tied, order=st.randoms(use_true_random=False))
 def test_order_and_scale_do_not_matter(judged, members, nonmembers, order):
     sizes = Sizes(len(members), len(nonmembers))
@@ -288,6 +290,7 @@ def test_order_and_scale_do_not_matter(judged, members, nonmembers, order):
 
 
 @pytest.mark.parametrize("judged", STATISTICS, ids=lambda judged: str(judged.metric))
+@settings(max_examples=40)
 @given(members=tied, nonmembers=tied)
 def test_the_interval_holds_the_estimate(judged, members, nonmembers):
     found = measured(judged, members, nonmembers)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from privacy_gate.domain import Sizes
-from privacy_gate.measure import measure
+from privacy_gate.measurement import measure
 from privacy_gate.statistics.null import null_mean_log
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores

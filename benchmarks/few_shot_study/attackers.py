@@ -12,13 +12,14 @@ import numpy as np
 from few_shot_study.targets import Answers
 from privacy_gate.attacks import threshold
 from privacy_gate.attacks.few_shot.attack import anchored, laplacian_shot, simple_shot
-from privacy_gate.domain import Evidence, Float, Measurement, Scores, Sizes, Split
+from privacy_gate.domain import Evidence, Float, Measurement, Scores, Sizes, Split, random_generator
 from privacy_gate.statistics.auc import Auc
 from privacy_gate.statistics.log_mia import LogMia
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
 
 LEVEL = 0.025
+MOST_TRANSDUCTIVE = 1500
 SHOTS = (1, 5, 10)
 OTHER_SPACES = ("penultimate", "logits", "probabilities")
 THRESHOLDS = (
@@ -63,8 +64,11 @@ class Attacker:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """One attacker on one target and seed. ``scores``: members and non-members of the evaluation
-    split, in the order of the records; ``draws``: the AUC of single draws, empty for a threshold."""
+    """One attacker on one target and seed.
+
+    ``scores``: members and non-members of the evaluation split, in the order of the records;
+    ``draws``: the AUC of single draws, none for a threshold.
+    """
 
     attacker: Attacker
     metrics: dict[str, Measurement]
@@ -89,6 +93,8 @@ FAMILIES = ("threshold", "anchored", "simple-shot", "laplacian-shot")
 
 def run(attacker: Attacker, answers: Answers, seed: int) -> Result:
     """Score all records without the membership of the evaluation split; measure on that split."""
+    if attacker.family == "laplacian-shot":
+        answers = _subset(answers, seed)
     evidence = answers.evidence(seed)
     start = time.process_time()
     scores = attacker.attack.score(evidence)
@@ -108,6 +114,12 @@ def run(attacker: Attacker, answers: Answers, seed: int) -> Result:
         (values[members], values[nonmembers]),
         seconds,
     )
+
+
+def _subset(answers: Answers, seed: int) -> Answers:
+    """What a transductive attacker is given: it solves a batch of 15 for every record and draw."""
+    rows = random_generator(seed, "few-shot-study", "subset").permutation(answers.labels.size)
+    return answers.take(np.sort(rows[:MOST_TRANSDUCTIVE]))
 
 
 def sides(answers: Answers) -> tuple[np.ndarray, np.ndarray]:

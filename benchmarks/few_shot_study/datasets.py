@@ -95,8 +95,8 @@ def _orl(folder: Path):
 
 
 def _diabetes130(folder: Path):
-    """Will the patient be readmitted (no, within 30 days, later)? The first stay of each patient, so
-    that records are independent."""
+    """Will the patient be readmitted (no, within 30 days, later)? One stay of each patient, so that
+    records are independent."""
     try:
         from pyarrow import parquet
     except ImportError:

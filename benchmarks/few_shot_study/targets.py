@@ -43,14 +43,14 @@ RECIPES = {
     ("cifar10", "leaky"): Recipe(30),
     ("cifar10", "mild"): Recipe(4, dropout=0.5, weight_decay=1e-3),
     ("orl", "leaky"): Recipe(80),
-    ("orl", "mild"): Recipe(12, dropout=0.5, weight_decay=1e-3),
+    ("orl", "mild"): Recipe(20, dropout=0.5, weight_decay=1e-3),
 }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """What a model answers, N records: ``logits`` (N, C) and ``features`` (N, d) float32, ``labels``
-    (N,), ``member`` (N,), ``split`` (N,) of ``Split`` values."""
+    """What a model answers to N records: ``logits`` (N, C) and ``features`` (N, d) float32,
+    ``labels`` (N,), ``member`` (N,), ``split`` (N,) of ``Split`` values."""
 
     logits: NDArray[np.float32]
     features: NDArray[np.float32]

@@ -185,6 +185,8 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
             yield source.problem(path, "expected a signal's name, in lower case as in my-signal_2")
         elif name not in names:
             yield source.problem(path, _unknown(name, names))
+        elif (*path, "paper_episodes") in source.values and not registry.split_family(name):
+            yield source.problem((*path, "paper_episodes"), "is for few-shot attacks only")
         elif name in registry.SUITES and not registry.SUITES[name]:
             yield source.problem(path, f"the suite {name!r} contains no attack")
 

@@ -82,13 +82,20 @@ def _checks(report: Report) -> Iterator[str]:
             numbers = f"{check.estimate:5.3f} [{check.low:5.3f}, {check.high:5.3f}]"
         yield (
             f"  {check.verdict.upper():<12} {check.id:<{width}}  {_bar(check)} {numbers}"
-            f"  budget {check.budget:g}"
+            f"  budget {check.budget:g}{_null(check)}"
         )
     rest = ordered[SHOWN:]
     if rest:
         counts = {verdict: sum(c.verdict == verdict for c in rest) for verdict in _ORDER}
         words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         yield f"  and {len(rest)} more: {words}"
+
+
+def _null(check: Check) -> str:
+    """Log-MIA is not 0 without leakage, so its null always stands beside it."""
+    if check.metric != "log_mia" or check.null is None:
+        return ""
+    return f", null {check.null:.3f}"
 
 
 def _bar(check: Check) -> str:

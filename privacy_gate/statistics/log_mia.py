@@ -37,6 +37,31 @@ def log_mia(true_positives: int, members: int) -> float:
     return math.log1p(true_positives) / math.log1p(members)
 
 
+Word = Literal["none", "weak", "clear", "severe"]
+
+
+def excess(value: float, null: float) -> float:
+    """(value - null) / (1 - null): 0 without leakage, 1 at most."""
+    return (value - null) / (1 - null)
+
+
+def leakage_word(measured: Measurement) -> Word | None:
+    """A word for a measured Log-MIA; ``None`` where nothing could be measured.
+
+    none: the raw count lies below the exact 95 % quantile of its null, and the interval of the
+    episode mean reaches down to its null mean. Otherwise by the excess of the episode mean: weak
+    below 0.2, clear below 0.5, severe from there on.
+    """
+    value, low, null = measured.estimate, measured.low, measured.null
+    if value is None or low is None or null is None or measured.null_p is None:
+        return None
+    if measured.null_p > 0.05 and low <= null:
+        return "none"
+    if excess(value, null) < 0.2:
+        return "weak"
+    return "clear" if excess(value, null) < 0.5 else "severe"
+
+
 @dataclass(frozen=True, slots=True)
 class LogMia:
     """Episode mean of Log-MIA at ``size`` + ``size`` query records, the gated quantity.

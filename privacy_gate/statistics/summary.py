@@ -8,8 +8,8 @@ from typing import Any
 from privacy_gate.domain import Measurement, Sizes
 from privacy_gate.statistics.advantage import Advantage
 from privacy_gate.statistics.auc import Auc
-from privacy_gate.statistics.log_mia import LogMia, log_mia
-from privacy_gate.statistics.null import null_mean_log
+from privacy_gate.statistics.log_mia import LogMia, excess, leakage_word, log_mia
+from privacy_gate.statistics.null import null_mean_log, null_quantile
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
 
@@ -69,23 +69,24 @@ def _log_mia(judged: LogMia, scores: SortedScores, sizes: Sizes, level: float) -
     measured = judged.measure(scores, level, level, sizes)
     cap = int(measured.counts["false_positives_allowed"] or 0)
     true = int(measured.counts["true_positives"] or 0)
-    excess = None
-    if measured.estimate is not None:
-        excess = (measured.estimate - judged.null_mean) / (1 - judged.null_mean)
+    mean, null = measured.estimate, judged.null_mean
+    quantile = null_quantile(0.95, cap, sizes.members, sizes.nonmembers)
     return {
         "regime": judged.regime,
         "f": cap,
         "true_positives": true,
         "value": log_mia(true, sizes.members),
         "null_mean": null_mean_log(cap, sizes.members, sizes.nonmembers),
+        "null_q95": log_mia(quantile, sizes.members),
         "null_p": measured.null_p,
         "episode_size": judged.size,
         "episode_f": judged.cap,
         "episode_mean": measured.estimate,
         "episode_low": measured.low,
         "episode_high": measured.high,
-        "episode_null_mean": judged.null_mean,
-        "episode_excess": excess,
+        "episode_null_mean": null,
+        "episode_excess": None if mean is None else excess(mean, null),
+        "word": leakage_word(measured),
         "method": measured.method,
         "note": measured.note,
     }

@@ -1,11 +1,11 @@
 """The anchored attacker: a linear rule whose direction is known, corrected by a few labels.
 
 Every signal is oriented so that higher means member, so the direction of the rule is a prior, not
-something to be learned from ten records. The difference of the class means over all 2K + 30 labelled
-records corrects it, weighed against the prior like 40 further records a side. Difficulty covariates
-say what the signals of a record like this one are without membership; they come from an unlabelled
-pool. The recipe was measured against the published attackers on targets that memorise and targets
-that do not (``benchmarks/few_shot.py``).
+something to be learned from ten records. The difference of the class means over all 2K + 30
+labelled records corrects it, weighed against the prior like 40 further records a side. Difficulty
+covariates say what the signals of a record like this one are without membership; they come from an
+unlabelled pool. The recipe was measured against the published attackers on targets that memorise
+and targets that do not (``benchmarks/few_shot.py``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ NEIGHBOURS = 10
 SHRINKAGE = 10.0
 """Pseudo-records with which a class median is drawn to the global one."""
 
+_ENTRIES = 4_000_000
+"""Similarities held at once."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covariates:
@@ -45,10 +48,8 @@ class Covariates:
         """
         gap = self._gap(support, validation)
         labelled = (support.shape[1] + validation.shape[1]) / 2
-        correlation = np.corrcoef(self.values[pool], rowvar=False).reshape(gap.shape[1], -1)
-        correlation = np.nan_to_num(correlation)  # a constant column correlates with nothing
         effect = (PRIOR_RECORDS * self.prior + labelled * gap) / (PRIOR_RECORDS + labelled)
-        inverse = np.linalg.inv(correlation + RIDGE * np.eye(gap.shape[1]))
+        inverse = np.linalg.inv(_correlation(self.values[pool]) + RIDGE * np.eye(gap.shape[1]))
         result: Float = effect @ inverse
         return result
 
@@ -70,11 +71,27 @@ def covariates(signals: Float, difficulty: Float, pool: Integer) -> Covariates:
     return Covariates(standardised(np.concatenate([signals, difficulty], axis=1), pool), prior)
 
 
+def _correlation(values: Float) -> Float:
+    """(p, p) correlations; a constant column correlates with nothing, not even itself."""
+    centred = values - values.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    unit = centred / np.where(norms > 0, norms, 1.0)
+    result: Float = unit.T @ unit
+    return result
+
+
 def standardised(columns: Float, pool: Integer) -> Float:
-    """(N, p) z-scores by the pool's mean and deviation, clipped at ±4; a constant column is 0."""
-    mean, deviation = columns[pool].mean(axis=0), columns[pool].std(axis=0)
-    scaled = (columns - mean) / np.where(deviation > 0, deviation, np.inf)
-    return np.clip(scaled, -CLIP, CLIP)
+    """(N, p) z-scores by the pool's mean and deviation, clipped at ±4; a column that is constant
+    in the pool is 0."""
+    low, high = columns[pool].min(axis=0), columns[pool].max(axis=0)
+    # the squares of large numbers overflow; the mean of equal numbers may differ from them
+    scale = np.where(low < high, np.maximum(np.abs(low), np.abs(high)), np.inf)
+    with np.errstate(over="ignore"):
+        scaled = columns / scale
+        mean, deviation = scaled[pool].mean(axis=0), scaled[pool].std(axis=0)
+        result = (scaled - mean) / np.where(deviation > 0, deviation, 1.0)
+    clipped: Float = np.clip(result, -CLIP, CLIP)
+    return clipped
 
 
 def class_difficulty(margin: Float, labels: Integer, pool: Integer) -> Float:
@@ -98,8 +115,9 @@ def neighbour_difficulty(
     unit = centred / np.where(norms > 0, norms, 1.0)
     result = np.empty((labels.size, 2))
     count = min(NEIGHBOURS, pool.size - 1)
-    for start in range(0, labels.size, 4096):
-        rows = np.arange(start, min(start + 4096, labels.size))
+    size = max(1, _ENTRIES // pool.size)
+    for start in range(0, labels.size, size):
+        rows = np.arange(start, min(start + size, labels.size))
         similarity = unit[rows] @ unit[pool].T
         similarity[rows[:, None] == pool[None, :]] = -np.inf
         nearest = pool[np.argpartition(-similarity, count - 1, axis=1)[:, :count]]

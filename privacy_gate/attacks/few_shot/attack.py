@@ -2,9 +2,9 @@
 
 Every draw gives an attacker 2K + 30 labelled records from the support and calibration splits; it
 scores all other records, and the scores are averaged over the draws. Given the pool the draws come
-from, the average is one fixed scoring function, so the exact record-level statistics hold; it has seen
-the labels of the whole pool, however, and is named with the pool's size. What one attacker with K shots
-gets is reported as the spread over single draws.
+from, the average is one fixed scoring function, so the exact record-level statistics hold; it has
+seen the labels of the whole pool, however, and is named with the pool's size. What one attacker
+with K shots gets is reported as the spread over single draws.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ from privacy_gate.attacks.few_shot.anchored import (
     neighbour_difficulty,
 )
 from privacy_gate.attacks.few_shot.draws import Draws, Pool
-from privacy_gate.attacks.few_shot.geometry import anchors
-from privacy_gate.attacks.few_shot.laplacian_shot import LaplacianShot, score_with
+from privacy_gate.attacks.few_shot.geometry import anchors, squared_distances
+from privacy_gate.attacks.few_shot.laplacian_shot import (
+    LaplacianShot,
+    neighbour_graph,
+    neighbour_order,
+    score_with,
+)
+from privacy_gate.attacks.few_shot.ordering import in_key_order, in_row_order
 from privacy_gate.attacks.few_shot.simple_shot import SimpleShot
 from privacy_gate.attacks.few_shot.spaces import signal_matrix, space
 from privacy_gate.domain import Evidence, Float, Integer, Scores, Split, random_generator
@@ -32,7 +38,7 @@ KEPT_DRAWS = 20
 CONTEXT = 14
 """Unlabelled records a transductive attacker sees beside the one it scores."""
 
-_ENTRIES = 4_000_000
+_ENTRIES = 400_000
 """Scores held at once while draws are averaged."""
 
 DrawScorer = Callable[[Draws], Float]
@@ -70,10 +76,11 @@ class FewShotAttack:
 
     def score(self, evidence: Evidence) -> Scores:
         """Ensemble scores of all records; a labelled record is scored by the draws without it."""
+        evidence, order = in_key_order(evidence)
         labelled = Pool.of(evidence)
         drawn = labelled.draw(self.shots, self.draws, evidence.seed, self.name)
-        scorer = _SCORERS[self.method](self, evidence, labelled)
-        records = evidence.labels.size
+        scorer = _SCORERS[self.method](self, evidence)
+        records = evidence.split.size
         total, count, plain = np.zeros(records), np.zeros(records), np.zeros(records)
         kept: list[Float] = []
         for part in _parts(drawn, max(1, _ENTRIES // records)):
@@ -84,7 +91,22 @@ class FewShotAttack:
             plain += scores.sum(axis=0)
             kept += list(scores[: max(0, KEPT_DRAWS - len(kept))])
         values = np.where(count > 0, total / np.maximum(count, 1), plain / self.draws)
-        return Scores(values, single_draws=np.stack(kept), draws=self.draws, pool=labelled.sizes)
+        return Scores(
+            in_row_order(values, order),
+            single_draws=in_row_order(np.stack(kept), order),
+            draws=self.draws,
+            pool=labelled.sizes,
+        )
+
+    def score_episodes(self, evidence: Evidence, drawn: Draws, query: Integer) -> Float:
+        """(R, Q) scores of the queries ``query`` (R, Q) of each episode, for the paper's protocol:
+        the queries of an episode are all that a transductive attacker sees besides its labels."""
+        if self.method == "anchored":
+            scores = _anchored(self, evidence)(drawn)
+            return np.take_along_axis(scores, query, axis=1)
+        points = space(evidence, self.features, _unlabelled_pool(evidence))
+        attacker = SimpleShot() if self.method == "simple-shot" else LaplacianShot()
+        return attacker.score(points[drawn.support], points[drawn.validation], points[query])
 
 
 def _parts(draws: Draws, size: int) -> Iterator[Draws]:
@@ -105,10 +127,10 @@ def _unlabelled_pool(evidence: Evidence) -> Integer:
     return np.flatnonzero(evidence.split != Split.EVALUATION)
 
 
-def _anchored(attack: FewShotAttack, evidence: Evidence, labelled: Pool) -> DrawScorer:
+def _anchored(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
     pool = _unlabelled_pool(evidence)
     signals = signal_matrix(evidence)
-    difficulty = [np.empty((evidence.labels.size, 0))]
+    difficulty = [np.empty((evidence.split.size, 0))]
     margin = evidence.signals.columns.get("margin")
     if margin is not None and evidence.signals.predicted is not None:
         difficulty.append(class_difficulty(margin, evidence.labels, pool)[:, None])
@@ -124,7 +146,7 @@ def _anchored(attack: FewShotAttack, evidence: Evidence, labelled: Pool) -> Draw
     return score
 
 
-def _simple_shot(attack: FewShotAttack, evidence: Evidence, labelled: Pool) -> DrawScorer:
+def _simple_shot(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
     points = space(evidence, attack.features, _unlabelled_pool(evidence))
 
     def score(draws: Draws) -> Float:
@@ -133,35 +155,44 @@ def _simple_shot(attack: FewShotAttack, evidence: Evidence, labelled: Pool) -> D
     return score
 
 
-def _laplacian_shot(attack: FewShotAttack, evidence: Evidence, labelled: Pool) -> DrawScorer:
+def _laplacian_shot(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
     """Each record is scored inside the same unlabelled batch of calibration records, so that its
     score depends on no other evaluation record."""
     points = space(evidence, attack.features, _unlabelled_pool(evidence))
     calibration = np.flatnonzero(evidence.split == Split.CALIBRATION)
     generator = random_generator(evidence.seed, "few-shot", "context")
     context = points[generator.choice(calibration, CONTEXT, replace=False)]
-    batches = np.concatenate(
-        [points[:, None, :], np.broadcast_to(context, (len(points), *context.shape))], axis=1
-    )
+    order = neighbour_order(_with_context(points, context))
 
     def score(draws: Draws) -> Float:
         anchor_points, labels = anchors(points[draws.support])
         k, strength = LaplacianShot().choose(anchor_points, labels, points[draws.validation])
-        k = np.minimum(k, CONTEXT + 1)
-        return np.stack(
-            [
-                score_with(
-                    np.broadcast_to(anchor, (len(points), *anchor.shape)),
-                    labels,
-                    batches,
-                    np.full(len(points), neighbours),
-                    np.full(len(points), weight),
-                )[:, 0]
-                for anchor, neighbours, weight in zip(anchor_points, k, strength, strict=True)
-            ]
-        )
+        scores = np.empty((len(k), len(points)))
+        for draw, anchor in enumerate(anchor_points):
+            beside = squared_distances(context[None], anchor[None])
+            distances = np.concatenate(
+                [
+                    squared_distances(points[None], anchor[None])[0][:, None],
+                    np.broadcast_to(beside, (len(points), *beside.shape[1:])),
+                ],
+                axis=1,
+            )
+            graph = neighbour_graph(order, int(k[draw]))
+            strengths = np.full(len(points), strength[draw])
+            scores[draw] = score_with(distances, labels, graph, strengths)[:, 0]
+        return scores
 
     return score
+
+
+def _with_context(points: Float, context: Float) -> Float:
+    """(N, 1 + C, 1 + C) squared distances within the batch of each point (N, d), which comes first,
+    and the ``context`` (C, d)."""
+    between = squared_distances(points[None], context[None])[0]
+    result = np.zeros((len(points), 1 + len(context), 1 + len(context)))
+    result[:, 0, 1:] = result[:, 1:, 0] = between
+    result[:, 1:, 1:] = squared_distances(context[None], context[None])
+    return result
 
 
 _SCORERS = {

@@ -1,8 +1,8 @@
 """Random draws of labelled records: support from the support split, validation from calibration.
 
-An episode of the paper (Jiménez-López et al. 2025) holds K labelled members and K non-members to learn
-from, 15 + 15 to choose hyper-parameters on, and 15 + 15 queries. "K shots" hides the 30 validation
-labels; every attacker here is given the same 2K + 30.
+An episode of the paper (Jiménez-López et al. 2025) holds K labelled members and K non-members to
+learn from, 15 + 15 to choose hyper-parameters on, and 15 + 15 queries. "K shots" hides the 30
+validation labels; every attacker here is given the same 2K + 30.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """The labelled records an attacker may draw from, by split and side."""
+    """Row numbers of the labelled records an attacker may draw from, by split and side."""
 
     support: tuple[Integer, Integer]
     validation: tuple[Integer, Integer]
@@ -57,7 +57,8 @@ class Pool:
         return members, nonmembers
 
     def draw(self, shots: int, count: int, seed: int, name: str) -> Draws:
-        """``count`` draws without replacement; they depend on ``seed`` and ``name`` only.
+        """``count`` draws without replacement; they depend on ``seed``, ``name`` and the
+        pool only.
 
         Raises ``FixtureError`` if a side has too few records.
         """

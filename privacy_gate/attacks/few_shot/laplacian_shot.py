@@ -6,9 +6,9 @@ queries to A anchors minimise
     E(Y) = Σ Y log Y + Σ a·Y - (λ/2) Σ Y·(W Y),
 
 ``a`` the squared distances to the anchors, ``W`` the k-nearest-neighbour graph of the queries. Each
-bound update solves the problem with the last term linearised, ``Y ← softmax(-a + λ W Y)``, which is a
-direction of descent; a step that would raise E is halved. (The published code leaves W asymmetric and
-its energy without the ½, so that its energy can rise.)
+bound update solves the problem with the last term linearised, ``Y ← softmax(-a + λ W Y)``, which is
+a direction of descent; a step that would raise E is halved. (The published code leaves W asymmetric
+and its energy without the ½, so that its energy can rise.)
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ class LaplacianShot:
         """(R, Q) probability of membership; shapes as for ``SimpleShot``."""
         points, labels = anchors(support)
         k, strength = self.choose(points, labels, validation)
-        return score_with(points, labels, query, k, strength)
+        order = neighbour_order(squared_distances(query, query))
+        graph = neighbour_graph(order, k[:, None, None])
+        return score_with(squared_distances(query, points), labels, graph, strength)
 
     def choose(self, points: Float, labels: Integer, validation: Float) -> tuple[Integer, Float]:
         """(R,) neighbours and (R,) strengths, chosen on the validation records of each draw."""
         distances = squared_distances(validation, points)
-        order = neighbour_order(validation)
+        order = neighbour_order(squared_distances(validation, validation))
         strengths = np.broadcast_to(self.strengths, (len(points), len(self.strengths)))
         scores = [
             np.moveaxis(assign(distances, neighbour_graph(order, k), strengths) @ labels, -1, 0)
@@ -66,24 +68,26 @@ class LaplacianShot:
         return k.astype(np.int64), strength
 
 
-def score_with(points: Float, labels: Integer, query: Float, k: Integer, strength: Float) -> Float:
-    """(R, Q) scores of a batch of queries under given hyper-parameters (R,)."""
-    graph = neighbour_graph(neighbour_order(query), k[:, None, None])
-    assignments = assign(squared_distances(query, points), graph, strength[:, None])
-    result: Float = (assignments @ labels)[..., 0]
+def score_with(distances: Float, labels: Integer, graph: Float, strength: Float) -> Float:
+    """(R, Q) scores of queries: ``distances`` (R, Q, A) to the anchors, ``graph`` (R, Q, Q),
+    ``strength`` (R,)."""
+    result: Float = (assign(distances, graph, strength[:, None]) @ labels)[..., 0]
     return result
 
 
-def neighbour_order(records: Float) -> Integer:
-    """(R, N, N) rank of each record among the neighbours of each: 0 for itself, 1 for the nearest."""
-    distances = squared_distances(records, records)
-    diagonal = np.arange(records.shape[1])
-    distances[:, diagonal, diagonal] = -1.0
+def neighbour_order(distances: Float) -> Integer:
+    """(R, N, N) rank of each record among the neighbours of each: 0 for itself, 1 for the nearest.
+
+    ``distances`` (R, N, N) between the records; of equally distant ones the first is nearer.
+    """
+    itself = np.eye(distances.shape[-1], dtype=bool)
+    distances = np.where(itself, -1.0, distances)
     return np.argsort(np.argsort(distances, axis=-1, kind="stable"), axis=-1)
 
 
 def neighbour_graph(order: Integer, k: int | Integer) -> Float:
-    """(R, N, N) symmetric affinity: ½ for each direction in which one is among the k - 1 nearest."""
+    """(R, N, N) symmetric affinity: ½ for each direction in which one is among the k - 1
+    nearest."""
     near = ((order > 0) & (order < k)).astype(np.float64)
     result: Float = (near + np.swapaxes(near, -1, -2)) / 2
     return result
@@ -103,27 +107,34 @@ def assign(distances: Float, graph: Float, strengths: Float) -> Float:
 
 
 def _assign(distances: Float, graph: Float, strengths: Float) -> tuple[Float, list[Float]]:
-    """Assignments, and the energy (R, S) after each update."""
+    """Assignments, and the energy (R, S) after each update.
+
+    A problem whose energy has settled stays as it is, however long the others take: no score may
+    depend on what else is solved at the same time.
+    """
     cost = distances[:, :, None, :]
     weight = strengths[:, None, :, None]
     current, log_sum = _softmax(-np.repeat(cost, strengths.shape[1], axis=2))
     smoothed = _smooth(graph, current)
     level = -log_sum.sum(1) - 0.5 * strengths * _inner(current, smoothed)
     levels = [level]
+    moving = np.ones(level.shape, dtype=bool)
     for _ in range(MOST_UPDATES):
         proposed, log_sum = _softmax(weight * smoothed - cost)
         ahead = _smooth(graph, proposed)
         # Σ Y log Y needs no logarithm: log Y is what went into the softmax, minus its normaliser
         reached = strengths * (_inner(proposed, smoothed) - 0.5 * _inner(proposed, ahead))
-        reached -= log_sum.sum(1)
+        reached = np.where(moving, reached - log_sum.sum(1), level)
         if _rises(level, reached).any():
             proposed, reached = _damped(current, proposed, level, reached, cost, graph, strengths)
             ahead = _smooth(graph, proposed)
-        current, smoothed = proposed, ahead
+        here = moving[:, None, :, None]
+        np.copyto(current, proposed, where=here)
+        np.copyto(smoothed, ahead, where=here)
         levels.append(reached)
-        done = (level - reached <= _TOLERANCE * np.abs(level)).all()
+        moving &= level - reached > _TOLERANCE * np.abs(level)
         level = reached
-        if done:
+        if not moving.any():
             break
     return current, levels
 
@@ -145,7 +156,8 @@ def _damped(
         if not rising.any():
             return moved, reached
         step = np.where(rising, step / 2, step)
-        moved = current + step[:, None, :, None] * (proposed - current)
+        part = step[:, None, :, None]
+        moved = np.where(part < 1, current + part * (proposed - current), proposed)
         reached = np.where(rising, energy(moved, cost, graph, strengths), reached)
     still = _rises(level, reached)
     return np.where(still[:, None, :, None], current, moved), np.where(still, level, reached)

@@ -1,19 +1,20 @@
-"""The published protocol (Jiménez-López et al. 2025): random episodes, for comparison with its tables.
+"""The published protocol (Jiménez-López et al. 2025): random episodes, to compare with its tables.
 
-Each of 500 episodes draws K + K support, 15 + 15 validation and 15 + 15 query records; what is reported
-is the mean over episodes ± 1.96 standard deviations / √500. Records are reused across episodes, so that
-is a spread of episodes, **not** a confidence interval for the model. Budgets are judged under the gate's
-protocol instead.
+Each of 500 episodes draws K + K support, 15 + 15 validation and 15 + 15 query records; what is
+reported is the mean over episodes ± 1.96 standard deviations / √500. Records are reused across
+episodes, so that is a spread of episodes, **not** a confidence interval for the model. Budgets are
+judged under the gate's protocol instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from privacy_gate.attacks.few_shot.draws import Draws, Pool, membership_labels
+from privacy_gate.attacks.few_shot.ordering import in_key_order
 from privacy_gate.attacks.few_shot.selection import auc
 from privacy_gate.domain import Boolean, Evidence, Float, Integer, Split, random_generator
 from privacy_gate.statistics.log_mia import false_positive_cap, log_mia
@@ -32,25 +33,35 @@ class EpisodeMean:
     null: float
 
 
-EpisodeScorer = Callable[[Draws, Integer], Float]
-"""Draws (R) and query rows (R, 30) -> scores (R, 30)."""
+class EpisodeAttack(Protocol):
+    """A few-shot attack that can score the queries of single episodes."""
+
+    @property
+    def name(self) -> str:
+        """``method-K``."""
+        ...
+
+    @property
+    def shots(self) -> int:
+        """K."""
+        ...
+
+    def score_episodes(self, evidence: Evidence, drawn: Draws, query: Integer) -> Float:
+        """Draws (R) and query rows (R, Q) -> scores (R, Q)."""
+        ...
 
 
 def paper_protocol(
-    scorer: EpisodeScorer,
-    evidence: Evidence,
-    is_member: Boolean,
-    *,
-    shots: int,
-    episodes: int = 500,
-    name: str,
+    attack: EpisodeAttack, evidence: Evidence, is_member: Boolean, episodes: int = 500
 ) -> dict[str, EpisodeMean]:
     """``auc``, ``log_mia_a``, ``log_mia_b`` over random episodes.
 
     ``is_member`` (N,): the protocol counts hits itself, so it needs what attacks do not see.
     """
-    drawn = Pool.of(evidence).draw(shots, episodes, evidence.seed, name)
-    generator = random_generator(evidence.seed, "few-shot queries", name)
+    evidence, order = in_key_order(evidence)
+    is_member = is_member[order]
+    drawn = Pool.of(evidence).draw(attack.shots, episodes, evidence.seed, attack.name)
+    generator = random_generator(evidence.seed, "few-shot queries", attack.name)
     evaluation = np.flatnonzero(evidence.split == Split.EVALUATION)
     query = np.concatenate(
         [
@@ -59,7 +70,7 @@ def paper_protocol(
         ],
         axis=1,
     )
-    scores = scorer(drawn, query)
+    scores = attack.score_episodes(evidence, drawn, query)
     labels = membership_labels(QUERIES)
     cap = false_positive_cap("b", 2 * QUERIES)
     return {
@@ -67,13 +78,6 @@ def paper_protocol(
         "log_mia_a": _mean(_log_mia(scores, labels, 0), null_mean_log(0, QUERIES, QUERIES)),
         "log_mia_b": _mean(_log_mia(scores, labels, cap), null_mean_log(cap, QUERIES, QUERIES)),
     }
-
-
-def on_points(attacker: Callable[[Float, Float, Float], Float], points: Float) -> EpisodeScorer:
-    """An attacker on feature vectors, ``score(support, validation, query)``, as a scorer of rows."""
-    return lambda drawn, query: attacker(
-        points[drawn.support], points[drawn.validation], points[query]
-    )
 
 
 def _log_mia(scores: Float, labels: Integer, cap: int) -> Float:

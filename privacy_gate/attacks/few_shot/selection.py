@@ -10,14 +10,15 @@ from privacy_gate.domain import Float, Integer
 def best_on_validation(scores: Float, labels: Integer) -> Integer:
     """(R,) the index of the best candidate of each draw.
 
-    ``scores`` (G, R, V) of the validation records under each of G candidates; ``labels`` (V,). Best:
-    most true positives before the first false one (the paper's criterion); then the larger AUC;
-    then the first candidate. (The published code resolves ties towards the last one, so that the
-    largest neighbourhood wins whenever nothing separates.)
+    ``scores`` (G, R, V) of the validation records under each of G candidates; ``labels`` (V,).
+    Best: most true positives before the first false one (the paper's criterion); then the larger
+    AUC; then the first candidate. (The published code resolves ties towards the last one, so that
+    the largest neighbourhood wins whenever nothing separates.)
     """
-    first = true_positives_at_zero(scores, labels).astype(np.float64)
-    # an AUC lies in [0, 1]: half of it never outweighs one true positive
-    return np.asarray(np.argmax(first + 0.5 * auc(scores, labels), axis=0), dtype=np.int64)
+    # in whole numbers, because rounding would decide between equal AUCs
+    whole = 2 * _pairs(labels) + 1
+    merit = whole * true_positives_at_zero(scores, labels) + _doubled_wins(scores, labels)
+    return np.asarray(np.argmax(merit, axis=0), dtype=np.int64)
 
 
 def true_positives_at_zero(scores: Float, labels: Integer) -> Integer:
@@ -28,9 +29,17 @@ def true_positives_at_zero(scores: Float, labels: Integer) -> Integer:
 
 def auc(scores: Float, labels: Integer) -> Float:
     """(…,) Mann-Whitney with ties counted half, over the last axis of ``scores``."""
+    result: Float = _doubled_wins(scores, labels) / (2 * _pairs(labels))
+    return result
+
+
+def _doubled_wins(scores: Float, labels: Integer) -> Integer:
+    """(…,) pairs in which the member is above, counted twice, and tied pairs, counted once."""
     members = scores[..., labels == 1][..., :, None]
     nonmembers = scores[..., labels == 0][..., None, :]
-    wins = (members > nonmembers).mean(axis=(-2, -1))
-    ties = (members == nonmembers).mean(axis=(-2, -1))
-    result: Float = wins + 0.5 * ties
-    return result
+    above = (members > nonmembers).sum(axis=(-2, -1))
+    return np.asarray(above + (members >= nonmembers).sum(axis=(-2, -1)), dtype=np.int64)
+
+
+def _pairs(labels: Integer) -> int:
+    return int((labels == 1).sum() * (labels == 0).sum())

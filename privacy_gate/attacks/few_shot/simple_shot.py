@@ -1,9 +1,9 @@
 """SimpleShot for membership: weighted nearest neighbours among the labelled records.
 
-After Wang et al. 2019 as used by FeS-MIA (Jiménez-López et al. 2025). The k nearest anchors (support
-records and class means) vote with weight 1/d²; k is chosen on the validation records. Unlike the
-published code, anchors and queries live in the same feature space, and the centre of that space comes
-from records whose membership is not used.
+After Wang et al. 2019 as used by FeS-MIA (Jiménez-López et al. 2025). The k nearest anchors
+(support records and class means) vote with weight 1/d²; k is chosen on the validation records.
+Unlike the published code, anchors and queries live in the same feature space, and the centre of
+that space comes from records whose membership is not used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class SimpleShot:
     def score(self, support: Float, validation: Float, query: Float) -> Float:
         """(R, Q) probability of membership.
 
-        ``support`` (R, 2K, d) and ``validation`` (R, 2V, d), members first; ``query`` (R or 1, Q, d).
+        ``support`` (R, 2K, d) and ``validation`` (R, 2V, d), members first; ``query`` (R, Q, d), or
+        (1, Q, d) for the same queries in every draw.
         """
         points, labels = anchors(support)
         candidates = neighbour_counts(support.shape[1] // 2)

@@ -17,8 +17,8 @@ SIGNALS = ("loss", "margin", "entropy", "confidence", "modified-entropy", "corre
 
 
 def space(evidence: Evidence, name: str, pool: Integer) -> Float:
-    """(N, d) float64. Signals are standardised by the pool; the others are centred on the pool's mean
-    and scaled to unit length (CL2N, Wang et al. 2019). The pool's membership is not used.
+    """(N, d) float64. Signals are standardised by the pool; the others are centred on the pool's
+    mean and scaled to unit length (CL2N, Wang et al. 2019). The pool's membership is not used.
 
     ``penultimate`` is what the published attackers look at, and encodes the class rather than
     membership; ``signals`` is the default. Raises ``SignalError`` for what the model did not give.
@@ -39,7 +39,7 @@ def space(evidence: Evidence, name: str, pool: Integer) -> Float:
 def signal_matrix(evidence: Evidence) -> Float:
     """(N, 6) the six signals of classification, or every signal of a custom task."""
     columns = evidence.signals.columns
-    names = [name for name in SIGNALS if name in columns] or sorted(columns)
+    names = SIGNALS if columns.keys() >= set(SIGNALS) else sorted(columns)
     if not names:
         raise SignalError("There is no signal for a few-shot attack to look at.")
     return np.stack([columns[name] for name in names], axis=1)

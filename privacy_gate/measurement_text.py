@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from privacy_gate.measure import MeasureResult
+from privacy_gate.measurement import MeasureResult
 
 
 def render(result: MeasureResult) -> str:
@@ -52,5 +52,5 @@ def _log_mia(entry: dict[str, Any]) -> str:
     null, excess = entry["episode_null_mean"], entry["episode_excess"]
     return (
         f"{name:<18} {entry['episode_mean']:.4f} [{low:.4f}, {high:.4f}]"
-        f"   {null:.4f} without leakage, excess {excess:+.4f}"
+        f"   {null:.4f} without leakage, excess {excess:+.4f}: {entry['word']}"
     )
