@@ -9,9 +9,9 @@ pytest_plugins = ["pytester"]
 
 
 @pytest.fixture(scope="session")
-def libraries():
+def libraries(tmp_path_factory):
     """The heavy libraries, loaded before ``pytester`` takes note of what was."""
-    load_libraries()
+    load_libraries(tmp_path_factory.mktemp("libraries"))
 
 
 @pytest.fixture(scope="session")

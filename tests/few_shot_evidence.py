@@ -40,7 +40,7 @@ def evidence(
     leak=0.0,
     **settings,
 ):
-    """(evidence, is_member); ``leak`` moves members apart in signals, features and outputs."""
+    """(evidence, is_member); ``leak`` moves the sides apart in signals, features and outputs."""
     random = np.random.default_rng(seed)
     sizes = np.array([support, calibration, evaluation])
     is_member = np.repeat([True, False], sizes.sum(axis=0))
@@ -50,7 +50,7 @@ def evidence(
     columns = {name: random.normal(0, 1, count) + side for name in SIGNALS}
     columns["correctness"] = (columns["correctness"] > 0).astype(np.float64)
     moved = np.zeros((count, dimensions))
-    moved[:, 0] = side
+    moved[:, 0], moved[:, 1] = side, leak - side
     signals = Signals(
         columns,
         random.integers(0, classes, count),
@@ -88,5 +88,6 @@ def take(found, rows):
     )
 
 
-def with_columns(found, columns):
-    return dataclasses.replace(found, signals=dataclasses.replace(found.signals, columns=columns))
+def with_signals(found, **changes):
+    """The evidence with other ``columns``, ``predicted``, ``features`` or ``outputs``."""
+    return dataclasses.replace(found, signals=dataclasses.replace(found.signals, **changes))

@@ -208,7 +208,7 @@ def neighbour_difficulty(features, margin, labels, pool):
     for row, vector in enumerate(unit):
         others = [other for other in pool if other != row]
         others.sort(key=lambda other: -math.fsum(np.multiply(vector, unit[other])))
-        nearest = others[:10]
+        nearest = others[: min(10, len(pool) - 1)]
         shares.append(fmean(1.0 if labels[other] == labels[row] else 0.0 for other in nearest))
         means.append(fmean(margin[other] for other in nearest))
     return shares, means

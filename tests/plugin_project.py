@@ -32,6 +32,9 @@ SMALL_IDS = ["loss/auc", "correctness/auc", "loss/log_mia[a]", "correctness/log_
 LEAKY = {"model.path": "leaky.onnx", "fixtures.label": "canary"}
 """What makes all four checks fail."""
 
+QUICK = ["threshold", "anchored-5", "simple-shot-5"]
+"""The attacks of the bundled configurations but the slowest."""
+
 UNDECIDED = {"budgets": [{"metric": "auc", "max": 0.55}], "attacks": ["loss"]}
 """The AUC of the private candidate is 0.529, at most 0.564."""
 
@@ -62,9 +65,9 @@ def build(width):
     note()
     return original(width)
 
-def transform(columns):
+def transform(x):
     note()
-    return {"x": columns["x"].astype(numpy.float32) / 16}
+    return x.astype(numpy.float32) / 16
 """
 
 LISTING = """
@@ -94,16 +97,16 @@ class Project:
             place = content
             for section in sections:
                 place = place[section]
-            place[last] = value
+            place[last] = copy.deepcopy(value)
         path = self.path / file
         if path.parent != self.path:
             shutil.copytree(DIGITS, path.parent, dirs_exist_ok=True)
         path.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None))
         return path
 
-    def bundled(self, name, file="privacy_gate.yaml"):
-        """Use a bundled configuration."""
-        shutil.copy(DIGITS / name, self.path / file)
+    def bundled(self, name, **changes):
+        """Use a bundled configuration with changes of whole sections."""
+        self.write("privacy_gate.yaml", bundled(name, **changes))
 
     def write(self, file, text):
         """Write a file of the project."""
@@ -155,7 +158,13 @@ def reproducible(report):
     return content
 
 
-def load_libraries():
+def bundled(name, **changes):
+    """The text of a bundled configuration with changes of whole sections."""
+    content = yaml.safe_load((DIGITS / name).read_text()) | changes
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def load_libraries(folder):
     """Load for good what a run of the gate loads: pytester forgets modules that were loaded while
     it was in use, and some can be loaded only once in a process."""
     import hypothesis  # noqa: F401  # its plugin loads it at the end of every session
@@ -168,7 +177,9 @@ def load_libraries():
     import privacy_gate.report.terminal
 
     path = list(sys.path)
+    shutil.copytree(DIGITS, folder, dirs_exist_ok=True)
     for name in ("private.yaml", "private-onnx.yaml"):
-        privacy_gate.run(DIGITS / name)
+        (folder / name).write_text(bundled(name, attacks=QUICK))
+        privacy_gate.run(folder / name)
     sys.path[:] = path
     del sys.modules["digits_model"]  # each project has its own

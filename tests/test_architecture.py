@@ -23,8 +23,9 @@ LAYERS = [
     {"config", "fixtures", "statistics", "verdict"},
     {"models", "tasks", "attacks"},
     {
-        "gate", "preparation", "programme", "feasibility", "guards", "ranking", "signals", "results", "faces",
-        "measurement", "measurement_text", "score_file", "provenance", "stopwatch", "progress",
+        "gate", "preparation", "programme", "feasibility", "guards", "ranking", "signals",
+        "results", "faces", "measurement", "measurement_text", "score_file", "provenance",
+        "stopwatch", "progress",
     },
     {"pytest", "cli"},
 ]  # fmt: skip

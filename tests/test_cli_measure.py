@@ -64,9 +64,7 @@ def strict(text):
 def test_a_budget_decides_the_exit_code(members, budget, code, word):
     result = invoke(scores(members), "--budget", budget, code=code)
     assert word in result.stdout
-    content = strict(
-        invoke("scores.npz", "--budget", budget, "--json", "-", code=code).stdout
-    )
+    content = strict(invoke("scores.npz", "--budget", budget, "--json", "-", code=code).stdout)
     assert content["verdict"] == word.lower()
     assert [check["verdict"] for check in content["checks"]] == [word.lower()]
 
@@ -131,7 +129,14 @@ def test_a_rate_below_the_resolution_is_never_shown_as_measured():
 
 def test_text_shows_every_statistic():
     text = invoke(scores(LEAKY), code=0).stdout
-    for name in ("AUC", "Advantage", "TPR at FPR 0.01", "TNR at FNR 0.01", "Log-MIA A", "Log-MIA B"):
+    for name in (
+        "AUC",
+        "Advantage",
+        "TPR at FPR 0.01",
+        "TNR at FNR 0.01",
+        "Log-MIA A",
+        "Log-MIA B",
+    ):
         assert name in text
     assert "95 % intervals" in text
 

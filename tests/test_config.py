@@ -91,7 +91,11 @@ def test_defaults(project):
     assert config.model_path == project / "model.onnx"
     assert config.fixtures_path == project / "data"
     assert config.sha256 == hashlib.sha256(MINIMAL.encode()).hexdigest()
-    assert (config.task, config.signals, config.attacks) == ("classification", None, ("threshold",))
+    assert (config.task, config.signals, config.attacks) == (
+        "classification",
+        None,
+        ("threshold", "few-shot"),
+    )
     splits = config.splits
     assert (splits.support, splits.calibration, splits.evaluation) == (0.15, 0.25, 0.60)
     statistics = config.statistics

@@ -114,12 +114,28 @@ BROKEN = [
     (CUSTOM_WITHOUT_ATTACKS, 1, "list the names of the signals that your function returns"),
     (CUSTOM.replace("[mine]", "[mine, threshold]") + SIGNALS, 7, "attacks[1]: the suite 'thresh"),
     (CUSTOM.replace("[mine]", "[Mine]") + SIGNALS, 7, "attacks[0]: expected a signal's name"),
-    (CUSTOM.replace("0.6", "0.6, attacks: [thine]") + SIGNALS, 5, "unknown attack 'thine'. Did you"),
-    (CUSTOM.replace("path", "output: {kind: logits}, path") + SIGNALS, 4, "for task classification"),
+    (
+        CUSTOM.replace("0.6", "0.6, attacks: [thine]") + SIGNALS,
+        5,
+        "unknown attack 'thine'. Did you",
+    ),
+    (
+        CUSTOM.replace("path", "output: {kind: logits}, path") + SIGNALS,
+        4,
+        "for task classification",
+    ),
     (CUSTOM.replace("path", "labels: {order: [0, 1]}, path") + SIGNALS, 4, "model.labels: is read"),
-    (CUSTOM.replace("path", "expected: {nonmember_accuracy: 1}, path") + SIGNALS, 4, "model.expect"),
+    (
+        CUSTOM.replace("path", "expected: {nonmember_accuracy: 1}, path") + SIGNALS,
+        4,
+        "model.expect",
+    ),
     (VALID + "signals: a:b\n", 6, "is read for task custom only"),
-    (VALID + "task: custom\nsignals: gate.py\nattacks: [mine]\n", 7, "expected a function as package.module"),
+    (
+        VALID + "task: custom\nsignals: gate.py\nattacks: [mine]\n",
+        7,
+        "expected a function as package.module",
+    ),
     (VALID + "python_path: lib\n", 6, "python_path: expected a list"),
     (VALID + "python_path: [missing]\n", 6, "python_path[0]: is not a directory"),
     (VALID + "python_path: ['..']\n", 6, "python_path[0]: '..' lies outside the project"),
@@ -180,7 +196,13 @@ BROKEN = [
     (VALID + "attacks: loss\n", 6, "attacks: expected a list, not the text 'loss'"),
     (VALID + "attacks:\n  - loss\n  - treshold\n", 8, "Did you mean 'threshold'?"),
     (VALID + "attacks:\n  - loss\n  - loss\n", 8, "listed twice, on lines 7 and 8"),
-    (VALID + "attacks: [{loss: {k: 1}}]\n", 6, "attacks[0]: expected text, not a mapping"),
+    (VALID + "attacks: [{loss: {k: 1}}]\n", 6, "attacks[0].loss: unknown key. Valid: draws,"),
+    (VALID + "attacks: [anchored-0]\n", 6, "unknown attack 'anchored-0'"),
+    (VALID + "attacks: [anchored-05]\n", 6, "Did you mean 'anchored-5'"),
+    (VALID + "attacks: [simple-shot]\n", 6, "Did you mean 'simple-shot-5'"),
+    (VALID + "attacks: [{name: anchored-5, draws: 0}]\n", 6, "attacks[0].draws:"),
+    (VALID + "attacks: [{name: anchored-5, features: gradient}]\n", 6, "attacks[0].features:"),
+    (VALID + "attacks: [{name: loss, paper_episodes: 500}]\n", 6, "for few-shot attacks only"),
     (VALID + "splits: {support: 0.2}\n", 6, "0.2 + 0.25 + 0.6 is 1.05"),
     (VALID + "splits: {support: 0, calibration: 0.4}\n", 6, "must be greater than 0, not 0"),
     (VALID + "splits: {evaluation: 0.6000000000000001}\n", 6, "must be 1; 0.15 + 0.25 + 0.6000"),
@@ -261,8 +283,8 @@ def test_a_broken_file_names_the_line_and_the_remedy(tmp_path, content, line, fr
 def test_one_mistake_is_one_line(tmp_path):
     single = [content for content, _, _ in BROKEN if isinstance(content, str)]
     counts = [len(str(complaint(tmp_path, content)).splitlines()) for content in single]
-    # An anchor used by an alias, and a misspelt key that leaves a required one missing.
-    assert sorted(counts)[-3:] == [1, 2, 2]
+    # An anchor used by an alias, and two misspelt keys that leave a required one missing.
+    assert sorted(counts)[-4:] == [1, 2, 2, 2]
 
 
 def test_all_problems_of_a_file_are_reported_at_once_in_order(tmp_path):

@@ -178,7 +178,7 @@ def test_a_pinned_manifest_one_byte_off(project):
 @pytest.mark.parametrize("cut", [1, 100])
 def test_a_manifest_that_is_cut_off(project, cut):
     manifest = project / "data" / "manifest.json"
-    manifest.write_bytes(manifest.read_bytes()[:-cut - 1])
+    manifest.write_bytes(manifest.read_bytes()[: -cut - 1])
     refused(project / "privacy_gate.yaml")
 
 

@@ -174,7 +174,10 @@ def test_a_constant_signal_is_an_error(tmp_path):
     [
         ({"attacks": ["threshold"]}, "list the names of the signals"),
         ({"attacks": None}, "attacks: is required for task custom"),
-        ({"attacks": ["eror"]}, "reads the signal 'eror', which is not there. There are: error, si"),
+        (
+            {"attacks": ["eror"]},
+            "reads the signal 'eror', which is not there. There are: error, si",
+        ),
         ({"attacks": ["Error"]}, "expected a signal's name"),
         ({"signals": "nowhere:signals"}, "The module 'nowhere' is not found"),
         ({"signals": None}, "signals: is required for task custom"),
@@ -201,7 +204,7 @@ def test_a_classifier_may_be_judged_by_custom_signals(tmp_path):
     assert report.verdict == "pass"
 
 
-# --------------------------------------------------------------------------- the function's contract
+# ------------------------------------------------------------------------- the function's contract
 
 OUTPUTS, LABELS = Outputs(np.arange(3.0), "raw"), np.array([0, 1, 2])
 
@@ -232,7 +235,11 @@ def test_a_function_that_breaks_its_contract_is_named(function, words):
 
 @pytest.mark.parametrize(
     "answer",
-    [np.array([[np.nan, 1.0], [2.0, -np.inf]]), np.arange(2, dtype=np.int8), np.ones((2, 3, 4), bool)],
+    [
+        np.array([[np.nan, 1.0], [2.0, -np.inf]]),
+        np.arange(2, dtype=np.int8),
+        np.ones((2, 3, 4), bool),
+    ],
 )
 def test_numbers_reach_the_function_unchanged(answer, tmp_path):
     reader = OutputReader(configuration(tmp_path, task="custom"))
@@ -242,7 +249,9 @@ def test_numbers_reach_the_function_unchanged(answer, tmp_path):
     np.testing.assert_array_equal(outputs.values, answer)
 
 
-@pytest.mark.parametrize("answer", [np.array(["a", "b"]), np.zeros((3, 2)), np.float64(1), object()])
+@pytest.mark.parametrize(
+    "answer", [np.array(["a", "b"]), np.zeros((3, 2)), np.float64(1), object()]
+)
 def test_what_is_not_one_row_of_numbers_per_record_is_refused(answer, tmp_path):
     with pytest.raises(ModelError):
         OutputReader(configuration(tmp_path, task="custom")).read(answer, 2)

@@ -1,4 +1,4 @@
-"""One run, several runs: exit codes, what is recorded, what stops a run before or after the model."""
+"""Exit codes, several runs at once, what is recorded, what stops a run and when."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def test_a_budget_out_of_reach_ends_before_the_model_is_opened(tmp_path):
     undecided = [check for check in report.checks if check.metric == "tpr_at_fpr"]
     for check in undecided:
         assert check.verdict == "inconclusive"
-        assert check.message.startswith("TPR at FPR 0.01 <= 0.02 cannot be certified with 422 + 406")
+        assert check.message.startswith(
+            "TPR at FPR 0.01 <= 0.02 cannot be certified with 422 + 406"
+        )
         assert "a model that leaks nothing passes with probability" in check.message
         assert "records a side or a budget of 0." in check.message
     assert len(undecided) == 6
@@ -227,7 +229,9 @@ def test_a_model_that_answers_labels_only(tmp_path):
     (report,) = run(write_config(tmp_path, model=output)).reports
     assert report.verdict == "pass"
     assert {check.attack for check in report.checks} == {"correctness"}
-    not_run = {attack.name: attack.reason for attack in report.attacks if attack.status == "not_run"}
+    not_run = {
+        attack.name: attack.reason for attack in report.attacks if attack.status == "not_run"
+    }
     assert set(not_run) == {"loss", "confidence", "entropy", "modified-entropy", "margin"}
     assert all("needs scores" in reason for reason in not_run.values())
     words = refused(write_config(tmp_path, model=output, attacks=["loss"]))

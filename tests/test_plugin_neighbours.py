@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plugin_project import TORCH
+from plugin_project import LEAKY, TORCH
 
 HEAVY = {"torch", "numpy", "scipy", "yaml", "pydantic", "onnxruntime", "onnx", "rich", "click"}
 BACKENDS = {"torch", "onnxruntime", "onnx"}
@@ -70,9 +70,9 @@ def test_the_plugin_can_be_switched_off(project):
 
 
 def test_a_process_of_its_own_ends_with_the_exit_code_of_the_verdict(project):
-    project.bundled("private-onnx.yaml")
+    project.configure()
     assert project.run_process(*GATE).ret == 0
-    project.bundled("leaky-onnx.yaml")
+    project.configure(**LEAKY)
     assert project.run_process(*GATE).ret == 1
 
 

@@ -49,7 +49,7 @@ class Attack(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attacker:
-    """One row of the tables; attackers of the ``paper`` family may be added to ``attackers``."""
+    """One row of the tables."""
 
     family: str
     features: str

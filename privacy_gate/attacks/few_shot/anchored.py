@@ -27,7 +27,8 @@ RIDGE = 1.0
 CLIP = 4.0
 NEIGHBOURS = 10
 SHRINKAGE = 10.0
-"""Pseudo-records with which a class median is drawn to the global one."""
+"""Pseudo-records a class: its median is drawn to the global one, and difficulty as a whole is
+believed the less, the fewer records a class has in the pool."""
 
 _ENTRIES = 4_000_000
 """Similarities held at once."""
@@ -35,10 +36,12 @@ _ENTRIES = 4_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covariates:
-    """Standardised columns (N, p) and the assumed effect of membership on each (p,)."""
+    """Standardised columns (N, p), the assumed effect of membership on each (p,), and the scale
+    (p,) that each was multiplied with after it was standardised."""
 
     values: Float
     prior: Float
+    scale: Float
 
     def weights(self, pool: Integer, support: Integer, validation: Integer) -> Float:
         """(R, p) the linear rule of each draw.
@@ -49,7 +52,8 @@ class Covariates:
         gap = self._gap(support, validation)
         labelled = (support.shape[1] + validation.shape[1]) / 2
         effect = (PRIOR_RECORDS * self.prior + labelled * gap) / (PRIOR_RECORDS + labelled)
-        inverse = np.linalg.inv(_correlation(self.values[pool]) + RIDGE * np.eye(gap.shape[1]))
+        covariance = _correlation(self.values[pool]) * np.outer(self.scale, self.scale)
+        inverse = np.linalg.inv(covariance + RIDGE * np.eye(gap.shape[1]))
         result: Float = effect @ inverse
         return result
 
@@ -62,13 +66,26 @@ class Covariates:
         return result
 
 
-def covariates(signals: Float, difficulty: Float, pool: Integer) -> Covariates:
+def covariates(signals: Float, difficulty: Float, pool: Integer, trust: float = 1.0) -> Covariates:
     """Standardise on the pool and clip at ±4; the prior effect is 0.5 on signals, 0 on difficulty.
 
-    ``signals`` (N, s), ``difficulty`` (N, q), q may be 0.
+    ``signals`` (N, s), ``difficulty`` (N, q), q may be 0. ``trust`` from 0 (difficulty is ignored)
+    to 1 scales the difficulty columns down, which the ridge turns into smaller weights.
     """
-    prior = np.repeat([PRIOR_EFFECT, 0.0], [signals.shape[1], difficulty.shape[1]])
-    return Covariates(standardised(np.concatenate([signals, difficulty], axis=1), pool), prior)
+    counts = [signals.shape[1], difficulty.shape[1]]
+    scale = np.repeat([1.0, trust], counts)
+    columns = standardised(np.concatenate([signals, difficulty], axis=1), pool)
+    return Covariates(columns * scale, np.repeat([PRIOR_EFFECT, 0.0], counts), scale)
+
+
+def difficulty_trust(labels: Integer, pool: Integer) -> float:
+    """n / (n + 10) for n pool records a class.
+
+    Among four records of a class, how easy they look depends on how many of them were trained on:
+    such a difficulty carries membership, and correcting for it would take the leak away.
+    """
+    records = pool.size / np.unique(labels[pool]).size
+    return float(records / (records + SHRINKAGE))
 
 
 def _correlation(values: Float) -> Float:

@@ -17,6 +17,7 @@ import numpy as np
 from privacy_gate.attacks.few_shot.anchored import (
     class_difficulty,
     covariates,
+    difficulty_trust,
     neighbour_difficulty,
 )
 from privacy_gate.attacks.few_shot.draws import Draws, Pool
@@ -137,7 +138,8 @@ def _anchored(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
         if evidence.signals.features is not None:
             features = evidence.signals.features
             difficulty.append(neighbour_difficulty(features, margin, evidence.labels, pool))
-    columns = covariates(signals, np.concatenate(difficulty, axis=1), pool)
+    trust = difficulty_trust(evidence.labels, pool) if len(difficulty) > 1 else 1.0
+    columns = covariates(signals, np.concatenate(difficulty, axis=1), pool, trust)
 
     def score(draws: Draws) -> Float:
         result: Float = columns.weights(pool, draws.support, draws.validation) @ columns.values.T
