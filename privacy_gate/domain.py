@@ -230,8 +230,8 @@ class Evidence:
 class Scores:
     """What an attack returns: ``values`` (records,) float64, higher means more likely a member.
 
-    An ensemble over ``draws`` of labelled records also gives some ``single_draws`` (r, records), the
-    ``pool`` of labelled members and non-members that the draws come from, and a ``note``.
+    An ensemble over ``draws`` of labelled records also gives some ``single_draws`` (r, records),
+    the ``pool`` of labelled members and non-members that the draws come from, and a ``note``.
     ``paper``: the result of the published protocol, if it was asked for.
     """
 

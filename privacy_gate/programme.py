@@ -112,8 +112,8 @@ def _obstacle(config: Config, data: Fixtures, attack: Attack) -> ConfigError | F
 
 
 _HOW_TO_OFFER = {
-    "features": "Name a layer (torch) or one more output (ONNX) in model.features; an ONNX file needs"
-    " the layer among the outputs it was exported with.",
+    "features": "Name a layer (torch) or one more output (ONNX) in model.features; an ONNX file"
+    " has to be exported with the layer among its outputs.",
     "gradients": "Use a model of format torch.",
     "scores": "Choose an output with scores in model.output.",
 }

@@ -72,7 +72,7 @@ def open_attack(name: str, options: Mapping[str, Any]) -> Any:
         return resolve(FAMILIES[family[0]])(family[1], **options)
     if options:
         raise TypeError(f"the attack {name!r} takes no options")
-    return resolve(attack_targets()[name])
+    return resolve(ATTACKS[name] if name in ATTACKS else attack_targets()[name])
 
 
 def attack_targets() -> dict[str, str]:

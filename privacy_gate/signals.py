@@ -36,8 +36,9 @@ def collect_signals(
 ) -> Signals:
     """The signals of all records; memory grows with the signals, not with the inputs.
 
-    ``keep_outputs`` keeps the logits of every record, too. ``deadline`` on the clock of ``time.monotonic``. Raises ``LimitError`` past it, ``SignalError``
-    for signals that are not finite or change their names between batches.
+    ``keep_outputs`` keeps the logits of every record, too. ``deadline`` on the clock of
+    ``time.monotonic``. Raises ``LimitError`` past it, ``SignalError`` for signals that are not
+    finite or change their names between batches.
     """
     collected = _Columns(labels.shape[0])
     for indices, outputs in batches:

@@ -193,7 +193,9 @@ def _words(
             "The model gives members away. Train with less memorisation (earlier stopping,"
             " regularisation, clean labels, differential privacy), then run the gate again."
         )
-    message = f"{name} lies in [{low}, {high}]: that does not decide about the budget {budget}.{aside}"
+    message = (
+        f"{name} lies in [{low}, {high}]: that does not decide about the budget {budget}.{aside}"
+    )
     return message, _cure(planned, measured, sizes)
 
 

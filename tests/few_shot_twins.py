@@ -155,9 +155,7 @@ def laplacian_assignments(costs, graph, strength):
 def laplacian_scores(labelled, queries, k, strength):
     costs = [[squared_distance(query, anchor) for anchor, _ in labelled] for query in queries]
     found, _, _ = laplacian_assignments(costs, neighbour_graph(queries, k), strength)
-    return [
-        sum(y for y, (_, label) in zip(row, labelled, strict=True) if label) for row in found
-    ]
+    return [sum(y for y, (_, label) in zip(row, labelled, strict=True) if label) for row in found]
 
 
 def laplacian_choice(support, validation, neighbours, strengths):
@@ -182,7 +180,9 @@ def z_scores(column, pool):
 
 def correlation(left, right):
     a, b = fmean(left), fmean(right)
-    spread = math.sqrt(math.fsum((x - a) ** 2 for x in left) * math.fsum((y - b) ** 2 for y in right))
+    spread = math.sqrt(
+        math.fsum((x - a) ** 2 for x in left) * math.fsum((y - b) ** 2 for y in right)
+    )
     if spread == 0:
         return 0.0
     return math.fsum((x - a) * (y - b) for x, y in zip(left, right, strict=True)) / spread
@@ -214,9 +214,19 @@ def neighbour_difficulty(features, margin, labels, pool):
     return shares, means
 
 
-def anchored(signals, difficulty, pool, support, validation):
+def difficulty_trust(labels, pool):
+    """Records a class in the pool, and ten that are not believed."""
+    records = len(pool) / len({labels[row] for row in pool})
+    return records / (records + 10)
+
+
+def anchored(signals, difficulty, pool, support, validation, trust=1.0):
     """Scores of all records by one draw; ``signals`` and ``difficulty`` are lists of columns."""
-    columns = [z_scores(column, pool) for column in signals + difficulty]
+    scales = [1.0] * len(signals) + [trust] * len(difficulty)
+    columns = [
+        [scale * value for value in z_scores(column, pool)]
+        for column, scale in zip(signals + difficulty, scales, strict=True)
+    ]
     prior = [0.5] * len(signals) + [0.0] * len(difficulty)
     shots, held = len(support) // 2, len(validation) // 2
     members = [*support[:shots], *validation[:held]]
@@ -228,7 +238,10 @@ def anchored(signals, difficulty, pool, support, validation):
         effect.append((40 * believed + records * gap) / (40 + records))
     inside = [[column[row] for row in pool] for column in columns]
     matrix = [
-        [correlation(a, b) + (1.0 if i == j else 0.0) for j, b in enumerate(inside)]
+        [
+            scales[i] * scales[j] * correlation(a, b) + (1.0 if i == j else 0.0)
+            for j, b in enumerate(inside)
+        ]
         for i, a in enumerate(inside)
     ]
     weights = np.linalg.solve(np.array(matrix), np.array(effect))
@@ -255,6 +268,8 @@ def ensemble(draws, scores):
     """Each record's mean score over the draws that did not label it, over all if none is left."""
     found = []
     for row in range(len(scores[0])):
-        unseen = [s[row] for (sup, val), s in zip(draws, scores, strict=True) if row not in {*sup, *val}]
+        unseen = [
+            s[row] for (sup, val), s in zip(draws, scores, strict=True) if row not in {*sup, *val}
+        ]
         found.append(fmean(unseen or [s[row] for s in scores]))
     return found

@@ -80,7 +80,7 @@ def train(width, label, steps, decay):
 
 @pytest.mark.parametrize(
     ("label", "width", "steps", "decay", "code"),
-    [("y", 8, 60, 1.0, 0), ("noise", 512, 250, 0.0, 1)],
+    [("y", 8, 60, 1.0, 0), ("noise", 128, 150, 0.0, 1)],
 )
 def test_from_training_data_to_a_verdict(training_data, label, width, steps, decay, code):
     said = invoke(

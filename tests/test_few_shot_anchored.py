@@ -34,16 +34,15 @@ def draws(seed, count, shots):
 
 
 @pytest.mark.parametrize("shots", [1, 2, 5, 10])
-@pytest.mark.parametrize("difficulties", [0, 1, 3])
-def test_equals_its_twin(shots, difficulties):
-    signals, difficulty = columns(1, 4), columns(2, difficulties) if difficulties else None
-    difficulty = np.empty((RECORDS, 0)) if difficulty is None else difficulty
+@pytest.mark.parametrize(("difficulties", "trust"), [(0, 1.0), (1, 1.0), (3, 0.3)])
+def test_equals_its_twin(shots, difficulties, trust):
+    signals, difficulty = columns(1, 4), columns(2, 3)[:, :difficulties]
     support, validation = draws(3, 4, shots)
-    found = covariates(signals, difficulty, POOL)
+    found = covariates(signals, difficulty, POOL, trust)
     scores = found.weights(POOL, support, validation) @ found.values.T
     for draw in range(4):
         expected = twins.anchored(
-            signals.T.tolist(), difficulty.T.tolist(), POOL, support[draw], validation[draw]
+            signals.T.tolist(), difficulty.T.tolist(), POOL, support[draw], validation[draw], trust
         )
         np.testing.assert_allclose(scores[draw], expected, rtol=0, atol=1e-9)
 

@@ -23,7 +23,7 @@ every_learner = pytest.mark.parametrize(("learner", "features"), LEARNERS)
 
 def keyed(seed=0, **settings):
     """Evidence with a key per record."""
-    found, is_member = evidence(seed, **settings)
+    _, is_member = evidence(seed, **settings)
     keys = np.random.default_rng(seed).integers(0, 2**64, is_member.size, dtype=np.uint64)
     return evidence(seed, keys=keys, **settings)
 
@@ -75,7 +75,8 @@ def anchored_twin(attack, found, draws):
         if signals.features is not None:
             features = signals.features.astype(float).tolist()
             difficulty += twins.neighbour_difficulty(features, margin, labels, pool)
-    return [twins.anchored(columns, difficulty, pool, *draw) for draw in draws]
+    trust = twins.difficulty_trust(labels, pool)
+    return [twins.anchored(columns, difficulty, pool, *draw, trust) for draw in draws]
 
 
 def compare(attack, found, twin):
@@ -150,7 +151,7 @@ def test_parts_pool_and_kept_draws(learner, monkeypatch):
     np.testing.assert_allclose(parts.single_draws, whole.single_draws, rtol=0, atol=1e-12)
 
 
-# ------------------------------------------------------------------------- what an attacker may know
+# ----------------------------------------------------------------------- what an attacker may know
 
 
 @every_learner
@@ -169,13 +170,15 @@ def test_evaluation_membership_is_never_read(learner, features):
 @every_learner
 def test_a_score_depends_on_no_other_evaluation_record(learner, features):
     found, _ = keyed(6)
-    rows = np.flatnonzero((found.split != Split.EVALUATION) | (np.arange(found.split.size) % 3 == 0))
+    rows = np.flatnonzero(
+        (found.split != Split.EVALUATION) | (np.arange(found.split.size) % 3 == 0)
+    )
     attack = build(learner, features, draws=3)
     fewer = attack.score(take(found, rows)).values
     np.testing.assert_allclose(fewer, attack.score(found).values[rows], rtol=0, atol=1e-12)
 
 
-# ------------------------------------------------------------------------------- the order of records
+# --------------------------------------------------------------------------- the order of records
 
 
 @every_learner

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import few_shot_twins as twins
 import numpy as np
 import pytest
@@ -110,21 +112,16 @@ def cycles(count=8):
     return distances[None] + random.uniform(0, 0.01, (1, count, 2)), graph
 
 
-def test_a_step_that_would_raise_the_energy_is_halved():
+@pytest.mark.parametrize("strength", [3.0, 60.0, 300.0])
+def test_a_step_that_would_raise_the_energy_is_halved(strength):
     """Without the halving the two kinds of records take each other's side for ever."""
     distances, graph = cycles()
-    found, levels = _assign(distances, graph, np.array([[3.0]]))
-    plain = twins.bound_update(
-        [twins.softmax([-a for a in cost]) for cost in distances[0].tolist()],
-        distances[0].tolist(),
-        graph[0].tolist(),
-        3.0,
-    )
-    assert twins.energy(plain, distances[0].tolist(), graph[0].tolist(), 3.0) > levels[0][0, 0]
-    expected, _, halvings = twins.laplacian_assignments(
-        distances[0].tolist(), graph[0].tolist(), 3.0
-    )
-    assert halvings > 0
+    found, levels = _assign(distances, graph, np.array([[strength]]))
+    problem = distances[0].tolist(), graph[0].tolist(), strength
+    start = [twins.softmax([-a for a in cost]) for cost in problem[0]]
+    assert twins.energy(twins.bound_update(start, *problem), *problem) > levels[0][0, 0]
+    expected, _, halvings = twins.laplacian_assignments(*problem)
+    assert halvings > 2
     np.testing.assert_allclose(found[0, :, 0], expected, rtol=0, atol=1e-9)
 
 
@@ -155,7 +152,7 @@ def problems(draw):
 def test_the_energy_never_rises(problem):
     costs, graph, strengths = problem
     found, levels = _assign(costs, graph, strengths)
-    for before, after in zip(levels, levels[1:], strict=False):
+    for before, after in pairwise(levels):
         assert (after - before <= 1.1e-12 * (1 + np.abs(before))).all()
     scale = 1 + np.abs(costs).sum() + strengths.max() * graph.sum()
     for column, strength in enumerate(strengths[0]):

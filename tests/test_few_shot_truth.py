@@ -82,7 +82,7 @@ def test_episodes_without_leakage_have_the_exact_null_means(attacker, episodes, 
     assert consistent(auc(ranks, labels), 0.5)
 
 
-@pytest.mark.parametrize(("learner", "count"), list(zip(METHODS, (400, 400, 150), strict=True)))
+@pytest.mark.parametrize(("learner", "count"), list(zip(METHODS, (400, 400, 100), strict=True)))
 def test_data_without_leakage_have_the_exact_null_means(learner, count):
     random = np.random.default_rng(2)
     measured = {"a": [], "b": [], "auc": []}
@@ -99,7 +99,7 @@ def test_data_without_leakage_have_the_exact_null_means(learner, count):
 
 
 def odd_records():
-    """Records as unlike independent normal ones as can be: classes, outliers, copies, saturation."""
+    """Records quite unlike independent normal ones: classes, outliers, copies, saturation."""
     found, is_member = evidence(
         3, support=(18, 18), calibration=(30, 30), evaluation=(30, 25), classes=4, leak=2.0
     )

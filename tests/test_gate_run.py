@@ -325,8 +325,9 @@ def test_debugging_shows_where(project, monkeypatch, capfd):
     assert "RuntimeError: detail" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("status", [0, None, 1])
-@pytest.mark.parametrize("where", ["factory", "preprocess", "forward"])
+@pytest.mark.parametrize(
+    ("where", "status"), [("factory", 0), ("preprocess", None), ("forward", 0)]
+)
 def test_user_code_that_exits_is_no_pass(tmp_path, where, status):
     """``sys.exit(0)`` in a factory would otherwise end the command as a pass."""
     write_fixtures(tmp_path)

@@ -161,7 +161,9 @@ def _print_nulls(nulls: Sequence[Sequence[Outcome]]) -> None:
     if not nulls:
         return
     runs = [outcome for seeds in nulls for outcome in seeds]
-    print(f"### True nulls: 95 % intervals that miss the null, of {len(runs)}\n")
+    print(
+        f"### True nulls: how many of {len(runs)} runs have a 95 % interval that misses the null\n"
+    )
     rows = []
     for index, result in enumerate(runs[0].results):
         found = [outcome.results[index] for outcome in runs]

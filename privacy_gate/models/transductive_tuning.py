@@ -1,11 +1,11 @@
 """Transductive Tuning: fine-tune the candidate itself to tell members from non-members.
 
 After FeS-MIA (Jiménez-López et al. 2025). A two-way head ``z = Wᵀ relu(g(x)) + b`` sits on the
-candidate's output g; W starts from the class means of the support records, b at 0. Each epoch takes one
-step on the cross-entropy of the support records and one on the entropy of ``softmax(z/t)`` of the
-unlabelled queries; all weights move. Tuning stops when the validation loss has not fallen for two
-epochs. Every episode starts from the candidate's own weights, with a fresh optimiser; normalisation
-layers stay in evaluation mode, so that a query is not normalised by the other queries.
+candidate's output g; W starts from the class means of the support records, b at 0. Each epoch takes
+one step on the cross-entropy of the support records and one on the entropy of ``softmax(z/t)`` of
+the unlabelled queries; all weights move. Tuning stops when the validation loss has not fallen for
+two epochs. Every episode starts from the candidate's own weights, with a fresh optimiser;
+normalisation layers stay in evaluation mode, so that no query is normalised by the others.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def render(report: Report) -> str:
 
 def _title(report: Report) -> str:
     verdict = report.verdict.upper()
-    if report.verdict == "inconclusive" and report.tolerated:
+    if report.verdict == "inconclusive" and report.complete and report.tolerated:
         verdict += " (tolerated)"
     left = f"privacy_gate  {report.name}"
     return f"{left}{verdict:>{WIDTH - len(left)}}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privacy_gate.attacks.few_shot.anchored import (
+    Covariates,
     class_difficulty,
     covariates,
     difficulty_trust,
@@ -103,8 +104,10 @@ class FewShotAttack:
         """(R, Q) scores of the queries ``query`` (R, Q) of each episode, for the paper's protocol:
         the queries of an episode are all that a transductive attacker sees besides its labels."""
         if self.method == "anchored":
-            scores = _anchored(self, evidence)(drawn)
-            return np.take_along_axis(scores, query, axis=1)
+            columns, pool = _columns(evidence)
+            weights = columns.weights(pool, drawn.support, drawn.validation)
+            scores: Float = np.einsum("rp,rqp->rq", weights, columns.values[query])
+            return scores
         points = space(evidence, self.features, _unlabelled_pool(evidence))
         attacker = SimpleShot() if self.method == "simple-shot" else LaplacianShot()
         return attacker.score(points[drawn.support], points[drawn.validation], points[query])
@@ -128,7 +131,8 @@ def _unlabelled_pool(evidence: Evidence) -> Integer:
     return np.flatnonzero(evidence.split != Split.EVALUATION)
 
 
-def _anchored(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
+def _columns(evidence: Evidence) -> tuple[Covariates, Integer]:
+    """What the anchored attacker looks at, and the pool that it is standardised by."""
     pool = _unlabelled_pool(evidence)
     signals = signal_matrix(evidence)
     difficulty = [np.empty((evidence.split.size, 0))]
@@ -139,7 +143,11 @@ def _anchored(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
             features = evidence.signals.features
             difficulty.append(neighbour_difficulty(features, margin, evidence.labels, pool))
     trust = difficulty_trust(evidence.labels, pool) if len(difficulty) > 1 else 1.0
-    columns = covariates(signals, np.concatenate(difficulty, axis=1), pool, trust)
+    return covariates(signals, np.concatenate(difficulty, axis=1), pool, trust), pool
+
+
+def _anchored(attack: FewShotAttack, evidence: Evidence) -> DrawScorer:
+    columns, pool = _columns(evidence)
 
     def score(draws: Draws) -> Float:
         result: Float = columns.weights(pool, draws.support, draws.validation) @ columns.values.T

@@ -17,6 +17,7 @@ from privacy_gate.attacks.few_shot.draws import Draws, Pool, membership_labels
 from privacy_gate.attacks.few_shot.ordering import in_key_order
 from privacy_gate.attacks.few_shot.selection import auc
 from privacy_gate.domain import Boolean, Evidence, Float, Integer, Split, random_generator
+from privacy_gate.errors import FixtureError
 from privacy_gate.statistics.log_mia import false_positive_cap, log_mia
 from privacy_gate.statistics.null import null_mean_log
 
@@ -57,16 +58,25 @@ def paper_protocol(
     """``auc``, ``log_mia_a``, ``log_mia_b`` over random episodes.
 
     ``is_member`` (N,): the protocol counts hits itself, so it needs what attacks do not see.
+    Raises ``FixtureError`` if a side has too few records.
     """
     evidence, order = in_key_order(evidence)
     is_member = is_member[order]
     drawn = Pool.of(evidence).draw(attack.shots, episodes, evidence.seed, attack.name)
     generator = random_generator(evidence.seed, "few-shot queries", attack.name)
     evaluation = np.flatnonzero(evidence.split == Split.EVALUATION)
+    sides = evaluation[is_member[evaluation]], evaluation[~is_member[evaluation]]
+    have = min(side.size for side in sides)
+    if have < QUERIES:
+        raise FixtureError(
+            f"The published protocol needs {QUERIES} evaluation records a side, and one side has"
+            f" {have}.",
+            hint="Add fixture records, or leave out paper_episodes.",
+        )
     query = np.concatenate(
         [
             side[np.argsort(generator.random((episodes, side.size)), axis=1)[:, :QUERIES]]
-            for side in (evaluation[is_member[evaluation]], evaluation[~is_member[evaluation]])
+            for side in sides
         ],
         axis=1,
     )
