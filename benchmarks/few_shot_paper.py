@@ -4,8 +4,9 @@
 
 ``--data`` is a folder with ``cifar10_25k.npz``. One model is trained until 60 % of its members are
 answered correctly (the paper's stop rule), one until convergence. Each attacker then runs random
-episodes of 15 + 15 queries: 500 for SimpleShot and LaplacianShot on penultimate features, which is
-what the paper's look at, and ``--tuning-episodes`` for Transductive Tuning, which costs seconds each.
+episodes of 15 + 15 queries: 500 for SimpleShot and LaplacianShot, on penultimate features, which is
+what the published ones look at, and ``--tuning-episodes`` for Transductive Tuning, which costs
+seconds each.
 """
 
 from __future__ import annotations

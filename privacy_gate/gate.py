@@ -16,7 +16,7 @@ from privacy_gate import provenance
 from privacy_gate.attacks.few_shot.paper import EpisodeAttack, paper_protocol
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Evidence, Interval, Report, Scores, Signals, Split, Tuning
-from privacy_gate.errors import ExitCode
+from privacy_gate.errors import ExitCode, LimitError
 from privacy_gate.guards import (
     accuracy,
     refuse_constant,
@@ -248,8 +248,14 @@ def _scores(
 ) -> tuple[Mapping[str, Scores], Mapping[str, float]]:
     """Attack name -> scores, and seconds."""
     scores, seconds = {}, {}
+    limit = prepared.config.limits.seconds
     for attack in prepared.programme.attacks:
         clock = time.monotonic()
+        if limit is not None and clock > prepared.stopwatch.started + limit:
+            raise LimitError(
+                f"limits.seconds is used up before the attack {attack.name!r}.",
+                hint="Raise limits.seconds, or name fewer attacks.",
+            )
         found = attack_scores(attack, evidence)
         episodes = prepared.config.attack_section(attack.name).paper_episodes
         if episodes is not None:

@@ -13,7 +13,7 @@ from model_zoo import configuration
 
 from privacy_gate.errors import ModelError
 from privacy_gate.models.element_types import cast
-from privacy_gate.models.preprocess import Arithmetic, open_preprocess
+from privacy_gate.models.preprocess import Arithmetic, Preprocess, open_preprocess
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (5, 8, 9), dtype=np.uint8)
@@ -253,9 +253,21 @@ def test_a_function_may_return_tensors():
         (lambda array: {"x": array}, ("x", "y"), "returned x, but the model takes x, y"),
         (lambda array: array, ("x", "y"), "returned one unnamed array"),
         (lambda array: None, ("x",), "NoneType, which is not an array"),
-        (lambda array: 1 / 0, ("x",), "raised ZeroDivisionError: division by zero"),
+        (lambda array: 1 / 0, ("x",), "raised ZeroDivisionError."),
     ],
 )
 def test_functions_that_do_not_do_their_part(function, names, said):
     with pytest.raises(ModelError, match=said):
         opened(names=names, function=function)({"x": TABLE})
+
+
+def test_a_failing_function_never_quotes_a_record():
+    def preprocess(array):
+        raise ValueError(f"cannot parse {array[0]}")
+
+    secret = np.full((2, 3), 987654.0, dtype=np.float32)
+    configured = Preprocess({}, {}, ("x",), preprocess)
+    with pytest.raises(ModelError) as caught:
+        configured({"x": secret})
+    assert "987654" not in str(caught.value)
+    assert "ValueError" in str(caught.value)

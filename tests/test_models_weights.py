@@ -374,7 +374,7 @@ def test_a_failed_pass_leaves_no_features_behind(tmp_path):
     model = open_model(config, features=True)
     head = model._module.head
     handle = head.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(ValueError("once")))
-    with pytest.raises(ModelError, match="raised ValueError: once"):
+    with pytest.raises(ModelError, match="raised ValueError"):
         model.forward({"x": images(3)})
     handle.remove()
     outputs = model.forward({"x": images(6)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,16 @@ def short(error: BaseException) -> str:
     if len(message) > MESSAGE_LENGTH:
         message = message[: MESSAGE_LENGTH - 1] + "…"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+_STRUCTURE = re.compile(r"shape|size|dimension|dtype|scalar type|channel|rank|argument|expected")
+
+
+def without_values(error: BaseException) -> str:
+    """An exception raised over records: its text only where it is about shapes and types, which is
+    what helps; any other text might quote a record."""
+    text = short(error)
+    return text if _STRUCTURE.search(text) else type(error).__name__
 
 
 class LoadedModel(ABC):
@@ -90,7 +101,7 @@ class LoadedModel(ABC):
     def _failure(self, error: Exception, inputs: Mapping[str, NDArray[Any]]) -> ModelError:
         given = ", ".join(f"{name} {array.shape} {array.dtype}" for name, array in inputs.items())
         return ModelError(
-            f"The model raised {short(error)} when given {given}.",
+            f"The model raised {without_values(error)} when given {given}.",
             hint=self._hint(inputs),
             location=self._location,
         )

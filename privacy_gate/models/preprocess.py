@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privacy_gate.errors import ModelError, PrivacyGateError
 from privacy_gate.models.element_types import cast
-from privacy_gate.models.loaded import LoadedModel, short
+from privacy_gate.models.loaded import LoadedModel
 from privacy_gate.models.selection import as_array, listing
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ class Preprocess:
             raise
         except Exception as error:
             raise ModelError(
-                f"model.preprocess raised {short(error)}.", location=self.location
+                f"model.preprocess raised {type(error).__name__}.",
+                hint="It is called with the raw columns of a batch; try it on a few records.",
+                location=self.location,
             ) from error
         if not isinstance(returned, Mapping):
             if len(self.names) != 1:
