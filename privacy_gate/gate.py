@@ -68,8 +68,10 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
         return prepared.without_verdict("Not run: another budget cannot be certified.")
     config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
     task, labels = _task(prepared), _labels(prepared)
+    # the anchored attack does without features where the configuration names none
+    features = config.model.features is not None and prepared.programme.reads("features")
     with timed("load"):
-        opened = open_model(config, features=prepared.programme.reads("features"))
+        opened = open_model(config, features=features)
     with closing(opened) as model:
         preprocess = open_preprocess(config, data.records.columns, model)
         signals, model_facts = _signals(prepared, model, preprocess, task, labels, progress)
