@@ -38,6 +38,7 @@ model:
   kwargs: {{small: {small}}}
   batch_size: 256
 fixtures: {{path: fixtures}}
+attacks: [threshold]
 budgets:
   - {{metric: tpr_at_fpr, fpr: 0.01, max: 0.05}}
   - {{metric: tnr_at_fnr, fnr: 0.01, max: 0.05}}
