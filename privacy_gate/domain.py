@@ -120,7 +120,7 @@ class Fixtures:
     """Verified fixtures. N records: ``is_member`` (N,) with the members first; ``labels`` (N,) raw
     label values (integers or text) of the chosen label column; ``identifiers`` (N, 32) uint8, a
     SHA-256 digest per record, unique; ``split`` (N,) of ``Split`` values; ``groups`` (N,) int64
-    group number of each record (never on both sides), or ``None``.
+    number of the group, or of the content that copies share (never on both sides), or ``None``.
 
     ``sha256`` is the digest of the manifest, which holds the digest of every file.
     ``training_records`` is the number of records the members were drawn from, if known.

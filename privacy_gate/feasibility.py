@@ -28,24 +28,26 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
     level = (1 - confidence) / 2
     impossible: dict[str, str] = {}
     cautions: list[str] = []
-    for target in dict.fromkeys(Target(check.metric, check.budget) for check in checks):
-        judged = statistic(target.metric)
-        chance = judged.pass_probability(target.budget, level, sizes)
+    alike: dict[tuple[Target, Sizes], list[PlannedCheck]] = {}
+    for check in checks:
+        key = (Target(check.metric, check.budget), check.sizes(sizes))
+        alike.setdefault(key, []).append(check)
+    for (target, own), same in alike.items():
+        chance = statistic(target.metric).pass_probability(target.budget, level, own)
         if chance < MOSTLY_PASSES:
-            sentence = _too_few(target, chance, level, sizes)
+            sentence = _too_few(target, chance, level, own)
             if chance < RARELY_PASSES:
-                for check in checks:
-                    if Target(check.metric, check.budget) == target:
-                        impossible[check.id] = sentence
+                impossible |= {check.id: sentence for check in same}
             else:
                 cautions.append(sentence)
-        elif not _can_fail(target, level, len(checks), sizes):
+        elif not _can_fail(target, level, len(checks), own):
+            whom = " for few-shot attacks" if same[0].learned else ""
             cautions.append(
-                f"{metric_words(target.metric)} <= {target.budget:g} can pass but never fail with"
-                f" {sizes.members} + {sizes.nonmembers} evaluation records and {len(checks)}"
+                f"{metric_words(target.metric)} <= {target.budget:g} can pass but never fail{whom}"
+                f" with {own.members} + {own.nonmembers} evaluation records and {len(checks)}"
                 " checks: rely on the budgets at higher rates, or add records."
             )
-    return Feasibility(impossible, tuple(cautions))
+    return Feasibility(impossible, tuple(dict.fromkeys(cautions)))
 
 
 def _too_few(target: Target, chance: float, level: float, sizes: Sizes) -> str:

@@ -16,11 +16,12 @@ from privacy_gate import provenance
 from privacy_gate.attacks.few_shot.paper import EpisodeAttack, paper_protocol
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Evidence, Interval, Report, Scores, Signals, Split, Tuning
-from privacy_gate.errors import ExitCode, LimitError
+from privacy_gate.errors import ExitCode, LimitError, SignalError
 from privacy_gate.guards import (
     accuracy,
     refuse_constant,
     refuse_guessing,
+    refuse_random,
     refuse_swapped_sides,
     refuse_unexpected,
 )
@@ -75,6 +76,7 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
     with closing(opened) as model:
         preprocess = open_preprocess(config, data.records.columns, model)
         signals, model_facts = _signals(prepared, model, preprocess, task, labels, progress)
+        _refuse_unnamed(prepared, signals)
         with timed("attacks"):
             evidence = _evidence(prepared, signals, labels, _tuning(prepared, model, preprocess))
             scores, seconds = _scores(prepared, evidence)
@@ -107,7 +109,7 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
             for attack in prepared.programme.attacks
         ]
     return Report(
-        **prepared.facts(),
+        **{**prepared.facts(), "tolerated": prepared.tolerates_inconclusive and not wrong},
         verdict=outcome(checks),
         complete=all(check.verdict != "not_run" for check in checks),
         model={
@@ -116,8 +118,8 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
         },
         checks=tuple(checks),
         attacks=(*attacks, *prepared.programme.not_run),
-        cautions=prepared.cautions(),
-        timing=prepared.stopwatch.timing(1),
+        cautions=(*prepared.cautions(), *_conditions(scores)),
+        timing=prepared.stopwatch.timing(None if evidence.tuning is not None else 1),
         environment=provenance.environment(model_facts["device_name"], config.statistics.seed),
     )
 
@@ -176,6 +178,9 @@ def _signals(
             deadline=None if limit is None else stopwatch.started + limit,
             progress=progress,
         )
+        first = canonical_order(data)[: batches.batch_size]
+        again = stream(model, preprocess, data.records, first, batches.batch_size)
+        refuse_random(signals, again, task, labels, config.location("model"))
     return signals, {
         "path": shown(config, config.model_path),
         "format": config.model.format,
@@ -185,6 +190,25 @@ def _signals(
         "precision": model.precision,
         "batch_size": batches.batch_size,
     }
+
+
+def _refuse_unnamed(prepared: Prepared, signals: Signals) -> None:
+    """A signal of a custom task that no attack is named after would go unjudged."""
+    if prepared.config.task != "custom":
+        return
+    names = {attack.name for attack in prepared.programme.attacks}
+    left_out = sorted(set(signals.columns) - names)
+    if left_out and names <= set(signals.columns):  # else the attack that finds none complains
+        raise SignalError(
+            f"The function named in signals returns {', '.join(left_out)}, which is not judged.",
+            hint="List it under attacks, or do not return it.",
+            location=prepared.config.location("attacks"),
+        )
+
+
+def _conditions(scores: Mapping[str, Scores]) -> list[str]:
+    """What the intervals of an attack are conditional on."""
+    return [f"{name}: intervals are {found.note}." for name, found in scores.items() if found.note]
 
 
 def _guarded_accuracies(
@@ -202,7 +226,8 @@ def _guarded_accuracies(
         "nonmembers": accuracy(correct[~member], config.statistics.confidence),
     }
     if wrong_direction:
-        refuse_swapped_sides(found["members"], found["nonmembers"])
+        chance = 1 / max(2, np.unique(labels).size)
+        refuse_swapped_sides(found["members"], found["nonmembers"], chance)
     refuse_guessing(signals.predicted[member], labels[member], config.location("model"))
     expected = config.model.expected
     if expected is not None:
@@ -221,7 +246,7 @@ def _evidence(
     """What attacks see: who of the evaluation records is a member stays hidden."""
     data = prepared.data
     membership = data.is_member.astype(np.int8)
-    membership[data.split == Split.EVALUATION] = -1
+    membership[(data.split == Split.EVALUATION) | ~prepared.independent] = -1
     return Evidence(
         signals=signals,
         labels=labels,

@@ -4,14 +4,19 @@ leak, and exchanged sides turn a leak into its opposite. Neither may ever be gre
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from privacy_gate.domain import Boolean, Integer, Interval, Signals
+from privacy_gate.domain import Boolean, Integer, Interval, Outputs, Signals
 from privacy_gate.errors import FixtureError, ModelError, SignalError
+from privacy_gate.protocols import Task
 from privacy_gate.statistics.tails import proportion_interval
 
 _GUESSING_ERROR = 0.01
+_MOSTLY_TIED = 0.99
 
 
 def accuracy(correct: Boolean, confidence: float) -> Interval:
@@ -61,18 +66,43 @@ def refuse_unexpected(
 
 
 def refuse_constant(signals: Signals) -> None:
-    """Raise when a signal is the same for all records: it shows no leak, whatever the model is."""
+    """Raise when a signal is the same for nearly all records: it shows no leak, whatever the model
+    is."""
     for name, values in signals.columns.items():
-        if values.min() == values.max():
+        same = int(np.unique(values, return_counts=True)[1].max())
+        if same > _MOSTLY_TIED * values.size:
             raise SignalError(
-                f"The signal {name!r} is the same for all {values.size} records.",
+                f"The signal {name!r} is the same for {same} of {values.size} records.",
                 hint="Check the function named in signals, model.output and model.preprocess.",
             )
 
 
-def refuse_swapped_sides(members: Interval, nonmembers: Interval) -> None:
-    """Raise when, beside an AUC below 0.5, members are also predicted credibly worse."""
-    if members.high < nonmembers.low:
+def refuse_random(
+    signals: Signals,
+    again: Iterable[tuple[Integer, Outputs]],
+    task: Task,
+    labels: NDArray[Any],
+    location: str | None,
+) -> None:
+    """Raise when the model answers the same records differently the second time: the verdict would
+    change from run to run, and an attacker who asks often sees more than one answer."""
+    for indices, outputs in again:
+        for name, values in task.signals(outputs, labels[indices]).items():
+            first = signals.columns[name][indices]
+            differing = int((~np.isclose(values, first, rtol=1e-3, atol=1e-4)).sum())
+            if differing:
+                raise ModelError(
+                    f"The model is random: asked again, the signal {name!r} differs for"
+                    f" {differing} of {indices.size} records.",
+                    hint="Switch off dropout, noise and the like, or judge the model without them.",
+                    location=location,
+                )
+
+
+def refuse_swapped_sides(members: Interval, nonmembers: Interval, chance: float) -> None:
+    """Raise when, beside an AUC below 0.5, members are also predicted credibly worse, and
+    non-members better than by ``chance`` (else the model guesses, whichever side is which)."""
+    if members.high < nonmembers.low and nonmembers.low > chance:
         raise FixtureError(
             f"The sides look exchanged: attacks score non-members higher, and the model is right on"
             f" {members.estimate:.3f} of the members but {nonmembers.estimate:.3f} of the"

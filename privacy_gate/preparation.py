@@ -12,24 +12,27 @@ from numpy.typing import NDArray
 
 from privacy_gate import provenance
 from privacy_gate.config import Config
-from privacy_gate.domain import Check, Fixtures, Integer, Report, Sizes
+from privacy_gate.domain import Boolean, Check, Fixtures, Integer, Report, Sizes, Split
 from privacy_gate.errors import FixtureError
 from privacy_gate.feasibility import Feasibility, feasibility
 from privacy_gate.fixtures import load_fixtures
 from privacy_gate.programme import Programme, programme
-from privacy_gate.ranking import evaluation_records, tie_keys
+from privacy_gate.ranking import independent_records, tie_keys
 from privacy_gate.stopwatch import Stopwatch
+from privacy_gate.verdict import PlannedCheck
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A run that is ready to open its model. ``rows``: the independent evaluation records;
-    ``keys`` (records,): what tied scores are ordered by."""
+    """A run that is ready to open its model. ``independent`` (records,): one record of each group
+    or content; ``rows``: those of the evaluation split; ``keys`` (records,): what tied scores are
+    ordered by."""
 
     config: Config
     data: Fixtures
     programme: Programme
     keys: NDArray[np.uint64]
+    independent: Boolean
     rows: Integer
     sizes: Sizes
     feasible: Feasibility
@@ -87,16 +90,15 @@ class Prepared:
                 "path": shown(self.config, self.config.model_path),
                 "format": self.config.model.format,
             },
-            checks=tuple(self._undecided(check.id, reason) for check in self.programme.checks),
+            checks=tuple(self._undecided(check, reason) for check in self.programme.checks),
             attacks=self.programme.not_run,
             cautions=(*dict.fromkeys(impossible.values()), *self.feasible.cautions),
             timing=self.stopwatch.timing(0),
             environment=provenance.environment(None, self.config.statistics.seed),
         )
 
-    def _undecided(self, check_id: str, reason: str) -> Check:
-        check = next(check for check in self.programme.checks if check.id == check_id)
-        sentence = self.feasible.impossible.get(check_id)
+    def _undecided(self, check: PlannedCheck, reason: str) -> Check:
+        sentence = self.feasible.impossible.get(check.id)
         if sentence is None:
             return check.undecided("not_run", reason)
         return check.undecided("inconclusive", sentence)
@@ -108,6 +110,13 @@ class Prepared:
             found.append("Preprocessing not verified: model.expected is not set.")
         if self.config.task == "custom":
             found.append("Preprocessing not verified: task custom has no accuracy that could be.")
+        found += [f"{check.message}." for check in self.data.checks if check.verdict != "pass"]
+        thinned = int((~self.independent).sum())
+        if thinned:
+            found.append(
+                f"{thinned} of {self.independent.size} records share a group or their content with"
+                " another one: each group or content counts once."
+            )
         if self.data.assignment == "natural":
             found.append(
                 "Membership was not assigned at random: a difference between the sides other than"
@@ -146,8 +155,9 @@ def prepare(config: Config) -> Prepared:
             root=config.root,
         )
         keys = tie_keys(data, config.statistics.seed)
-        rows = evaluation_records(data, keys)
-    todo = programme(config, data)
+        independent = independent_records(data, keys)
+        rows = np.flatnonzero(independent & (data.split == Split.EVALUATION))
+    todo = programme(config, data, independent)
     members = int(data.is_member[rows].sum())
     _refuse_empty_side(members, rows.size - members)
     # groups are counted in groups, the training set in records: no population is known then
@@ -158,6 +168,7 @@ def prepare(config: Config) -> Prepared:
         data=data,
         programme=todo,
         keys=keys,
+        independent=independent,
         rows=rows,
         sizes=sizes,
         feasible=feasibility(todo.checks, sizes, config.statistics.confidence),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from privacy_gate.attacks.few_shot.draws import records_needed
 from privacy_gate.attacks.threshold import ThresholdAttack
-from privacy_gate.domain import AttackResult, Fixtures, Split
+from privacy_gate.domain import AttackResult, Boolean, Fixtures, Split
 from privacy_gate.errors import ConfigError, FixtureError
 from privacy_gate.protocols import Attack
 from privacy_gate.registry import SUITES, open_attack, split_family
@@ -31,7 +31,7 @@ class Programme:
         return any(what in attack.reads for attack in self.attacks)
 
 
-def programme(config: Config, data: Fixtures) -> Programme:
+def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme:
     """Expand suites and budgets.
 
     An attack of a suite that the model's configuration or the fixtures do not allow is listed with
@@ -42,7 +42,7 @@ def programme(config: Config, data: Fixtures) -> Programme:
     for position, name in enumerate(config.attacks):
         for member in SUITES.get(name, (name,)):
             attack = _attack(config, member)
-            obstacle = _obstacle(config, data, attack)
+            obstacle = _obstacle(config, data, independent, attack)
             if obstacle is None:
                 attacks.setdefault(member, attack)
             elif name in SUITES:
@@ -70,6 +70,7 @@ def _checks(config: Config, attacks: Sequence[str] | dict[str, Attack]) -> Itera
                 budget=budget.max,
                 warn_at=budget.warn_at,
                 line=config.line_of("budgets", position),
+                learned=split_family(name) is not None,
             )
 
 
@@ -87,7 +88,9 @@ def _attack(config: Config, name: str) -> Attack:
     return attack
 
 
-def _obstacle(config: Config, data: Fixtures, attack: Attack) -> ConfigError | FixtureError | None:
+def _obstacle(
+    config: Config, data: Fixtures, independent: Boolean, attack: Attack
+) -> ConfigError | FixtureError | None:
     """Why the attack cannot run, or ``None``."""
     access = _access(config)
     if attack.access not in access:
@@ -100,7 +103,7 @@ def _obstacle(config: Config, data: Fixtures, attack: Attack) -> ConfigError | F
     if family is None:
         return None
     for split, needed in records_needed(family[1]).items():
-        members = data.is_member[data.split == split]
+        members = data.is_member[independent & (data.split == split)]
         have = int(min(members.sum(), (~members).sum()))
         if have < needed:
             return FixtureError(

@@ -12,7 +12,6 @@ from privacy_gate.domain import (
     Float,
     Integer,
     Scores,
-    Split,
     keyed_hash,
 )
 from privacy_gate.errors import SignalError
@@ -27,15 +26,16 @@ def tie_keys(fixtures: Fixtures, seed: int) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
 
 
-def evaluation_records(fixtures: Fixtures, keys: NDArray[np.uint64]) -> Integer:
-    """Row numbers of the independent evaluation records: all of them or, with groups, one a group,
+def independent_records(fixtures: Fixtures, keys: NDArray[np.uint64]) -> Boolean:
+    """(records,) whether a record counts: all of them or, with groups or copies, one of each,
     chosen by keyed hash (a maximum over the group would depend on the group's size)."""
-    rows = np.flatnonzero(fixtures.split == Split.EVALUATION)
     if fixtures.groups is None:
-        return rows
-    ordered = rows[np.lexsort((keys[rows], fixtures.groups[rows]))]
+        return np.ones(keys.size, dtype=np.bool_)
+    ordered = np.lexsort((keys, fixtures.groups))
     _, first = np.unique(fixtures.groups[ordered], return_index=True)
-    return np.sort(ordered[first])
+    chosen = np.zeros(keys.size, dtype=np.bool_)
+    chosen[ordered[first]] = True
+    return chosen
 
 
 def attack_scores(attack: Attack, evidence: Evidence) -> Scores:

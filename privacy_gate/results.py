@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_gate.domain import AttackResult, Fixtures, Float, Integer, Interval, Scores, Split
+from privacy_gate.domain import AttackResult, Float, Interval, Scores, Split
 from privacy_gate.preparation import Prepared
 from privacy_gate.protocols import Attack
 from privacy_gate.ranking import break_ties, sides
@@ -26,7 +27,7 @@ from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.statistics.summary import summary
 from privacy_gate.verdict import PlannedCheck
 
-DEFAULT_RATES = (0.01, 0.05, 0.1)
+REPORTED_RATES = (0.01, 0.05, 0.1)
 
 
 def attack_result(
@@ -43,7 +44,9 @@ def attack_result(
     """Everything about one attack: ``found`` as the attack gave it, ``ranks`` (records,) the same
     with ties broken, ``ordered`` the ranks of the evaluation records."""
     scores = found.values
-    data, rows, sizes = prepared.data, prepared.rows, prepared.sizes
+    data, rows = prepared.data, prepared.rows
+    learned = found.single_draws is not None
+    sizes = replace(prepared.sizes, population=None) if learned else prepared.sizes
     checks, confidence = prepared.programme.checks, prepared.config.statistics.confidence
     level = (1 - confidence) / 2
     fpr, fnr = _rates(checks, "tpr_at_fpr"), _rates(checks, "tnr_at_fnr")
@@ -61,7 +64,10 @@ def attack_result(
         tpr_at_fpr=tuple(measured["tpr_at_fpr"]),
         tnr_at_fnr=tuple(measured["tnr_at_fnr"]),
         log_mia=tuple(measured["log_mia"]),
-        operating_point=_operating_points(ranks, data, labels, rows, fpr[0], confidence),
+        # a learned attack has used the calibration records: no threshold can be set on them
+        operating_point={}
+        if learned
+        else _operating_points(prepared, ranks, labels, fpr[0], confidence),
         few_shot=_few_shot(attack, found, prepared, fpr[0], episode_size),
         roc=roc_curve(ordered, sizes, level),
         histogram=histogram(
@@ -84,7 +90,7 @@ def _few_shot(
     ]
     members, nonmembers = found.pool
     return {
-        "title": f"{family}, mean of {found.draws} draws of {shots} shots from {members} +"
+        "title": f"{family}, mean of {found.draws} draw(s) of {shots} shots, pool of {members} +"
         f" {nonmembers} labelled records",
         "shots": shots,
         "draws": found.draws,
@@ -125,19 +131,16 @@ def _rates(checks: Sequence[PlannedCheck], metric: str) -> tuple[float, ...]:
     budgeted = [
         float(check.metric.argument or 0.0) for check in checks if check.metric.name == metric
     ]
-    return tuple(dict.fromkeys([*budgeted, *DEFAULT_RATES]))
+    return tuple(dict.fromkeys([*budgeted, *REPORTED_RATES]))
 
 
 def _operating_points(
-    ranks: Float,
-    data: Fixtures,
-    labels: NDArray[Any],
-    rows: Integer,
-    fpr: float,
-    confidence: float,
+    prepared: Prepared, ranks: Float, labels: NDArray[Any], fpr: float, confidence: float
 ) -> dict[str, Any]:
     """Global and class-wise thresholds from the calibration non-members, judged on evaluation."""
-    calibration = np.flatnonzero((data.split == Split.CALIBRATION) & ~data.is_member)
+    data, rows = prepared.data, prepared.rows
+    held = prepared.independent & (data.split == Split.CALIBRATION)
+    calibration = np.flatnonzero(held & ~data.is_member)
     if not calibration.size:
         return {}
     member = data.is_member[rows]

@@ -26,8 +26,8 @@ class Stopwatch:
         finally:
             self.seconds[name] += time.monotonic() - clock
 
-    def timing(self, forward_passes: int) -> dict[str, Any]:
-        """The report's ``timing`` object."""
+    def timing(self, forward_passes: int | None) -> dict[str, Any]:
+        """The report's ``timing`` object; ``None`` passes where they were not counted."""
         return {
             "total": time.monotonic() - self.started,
             **self.seconds,

@@ -7,7 +7,7 @@ survives Holm over all checks of the configuration. inconclusive: everything els
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privacy_gate.domain import Check, Measurement, Metric, Outcome, Sizes, Verdict
 from privacy_gate.statistics.log_mia import excess, leakage_word
@@ -29,6 +29,13 @@ class PlannedCheck:
     budget: float
     warn_at: float | None = None
     line: int | None = None
+    learned: bool = False
+    """Whether the attack learned from labelled records of the fixtures."""
+
+    def sizes(self, sizes: Sizes) -> Sizes:
+        """The sizes this check rests on. A learned attack was made from the very training records
+        that are not evaluated, so these are no random sample of all of them: no population."""
+        return replace(sizes, population=None) if self.learned else sizes
 
     @property
     def id(self) -> str:
@@ -70,23 +77,31 @@ def judge(
     for check in planned:
         judged = statistic(check.metric, episode_size)
         of_attack = scores[check.attack]
-        measured.append(judged.measure(of_attack, level, holm_level, sizes))
-        p_values.append(judged.p_value(of_attack, check.budget, holm_level, sizes))
+        own = check.sizes(sizes)
+        measured.append(judged.measure(of_attack, level, holm_level, own))
+        p_values.append(judged.p_value(of_attack, check.budget, holm_level, own))
     rejected = holm(p_values, level)
     return [
-        _check(*row, sizes, level, holm_level, episode_size, row[0].attack in wrong_direction)
+        _check(
+            *row,
+            row[0].sizes(sizes),
+            level,
+            holm_level,
+            episode_size,
+            row[0].attack in wrong_direction,
+        )
         for row in zip(planned, measured, p_values, rejected, strict=True)
     ]
 
 
-def outcome(checks: Sequence[Check], *, tolerate_inconclusive: bool = False) -> Outcome:
+def outcome(checks: Sequence[Check]) -> Outcome:
     """The verdict of a run. No checks, or a check without a verdict, is never a pass."""
     verdicts = {check.verdict for check in checks}
     if "fail" in verdicts:
         return "fail"
     if not checks or "not_run" in verdicts:
         return "inconclusive"
-    if "inconclusive" in verdicts and not tolerate_inconclusive:
+    if "inconclusive" in verdicts:
         return "inconclusive"
     return "pass"
 

@@ -38,7 +38,11 @@ seen = []
 
 def signals(outputs, labels):
     seen.append((outputs.shape, outputs.dtype.kind, labels.dtype.kind))
-    return {"error": -np.abs(labels - outputs), "size": outputs}
+    return {"error": -np.abs(labels - outputs)}
+
+
+def two(outputs, labels):
+    return {**signals(outputs, labels), "size": outputs}
 
 
 def everything(outputs, labels):
@@ -103,7 +107,8 @@ def test_a_regression_model_is_judged(tmp_path, back_end, member_noise, verdict)
     import sys
 
     shapes = sys.modules[module].seen
-    assert sum(shape[0] for shape, _, _ in shapes) == 1400
+    # every record once, and the first batch a second time: the model must not be random
+    assert sum(shape[0] for shape, _, _ in shapes) == 1400 + report.model["batch_size"]
     assert {(len(shape), kind, label) for shape, kind, label in shapes} == {(1, "f", "i")}
 
 
@@ -112,7 +117,8 @@ def test_several_signals_are_attacks_of_their_own(tmp_path):
         {"metric": "auc", "max": 0.65, "attacks": ["error"]},
         {"metric": "auc", "max": 0.7, "attacks": ["size"]},
     ]
-    path, _ = regression(tmp_path, "onnx", attacks=["error", "size"], budgets=budgets)
+    path, module = regression(tmp_path, "onnx", attacks=["error", "size"], budgets=budgets)
+    path.write_text(path.read_text().replace(f"{module}:signals", f"{module}:two"))
     (report,) = run(path).reports
     assert [check.id for check in report.checks] == ["error/auc", "size/auc"]
     assert report.verdict == "pass"
@@ -166,7 +172,30 @@ def test_a_constant_signal_is_an_error(tmp_path):
     path, module = regression(tmp_path, "onnx")
     code = tmp_path / f"{module}.py"
     code.write_text(code.read_text().replace("-np.abs(labels - outputs)", "0 * outputs"))
-    assert "The signal 'error' is the same for all 1400 records." in refused(path)
+    assert "The signal 'error' is the same for 1400 of 1400 records." in refused(path)
+
+
+def test_a_signal_that_is_constant_but_for_a_few_records_is_an_error(tmp_path):
+    path, module = regression(tmp_path, "onnx")
+    code = tmp_path / f"{module}.py"
+    code.write_text(code.read_text().replace("-np.abs(labels - outputs)", "1.0 * (labels > 190)"))
+    assert "The signal 'error' is the same for 1" in refused(path)
+
+
+def test_a_signal_without_an_attack_is_an_error(tmp_path):
+    path, module = regression(tmp_path, "onnx")
+    path.write_text(path.read_text().replace(f"{module}:signals", f"{module}:two"))
+    assert "returns size, which is not judged" in refused(path)
+
+
+def test_a_wrong_direction_is_never_tolerated(tmp_path):
+    tolerant = {"on_inconclusive": {"warn_until": "2999-01-01", "reason": "collecting records"}}
+    path, module = regression(tmp_path, "onnx", member_noise=0.5, statistics=tolerant)
+    code = tmp_path / f"{module}.py"
+    code.write_text(code.read_text().replace("-np.abs", "np.abs"))
+    finished = run(path)
+    assert (finished.reports[0].verdict, int(finished.exit_code)) == ("inconclusive", 3)
+    assert finished.reports[0].tolerated is False
 
 
 @pytest.mark.parametrize(
@@ -176,7 +205,7 @@ def test_a_constant_signal_is_an_error(tmp_path):
         ({"attacks": None}, "attacks: is required for task custom"),
         (
             {"attacks": ["eror"]},
-            "reads the signal 'eror', which is not there. There are: error, si",
+            "reads the signal 'eror', which is not there. There are: error.",
         ),
         ({"attacks": ["Error"]}, "expected a signal's name"),
         ({"signals": "nowhere:signals"}, "The module 'nowhere' is not found"),

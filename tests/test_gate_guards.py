@@ -208,12 +208,14 @@ def test_expectations_allow_the_interval_and_the_tolerance(expected, fine):
 
 
 def test_sides_are_exchanged_only_if_credibly_so():
-    refuse_swapped_sides(Interval(0.8, 0.75, 0.85), Interval(0.86, 0.82, 0.9))
+    refuse_swapped_sides(Interval(0.8, 0.75, 0.85), Interval(0.86, 0.82, 0.9), 0.1)
     with pytest.raises(FixtureError, match="look exchanged"):
-        refuse_swapped_sides(Interval(0.7, 0.65, 0.75), Interval(0.86, 0.82, 0.9))
+        refuse_swapped_sides(Interval(0.7, 0.65, 0.75), Interval(0.86, 0.82, 0.9), 0.1)
+    # negated logits: wrong on both sides, so the model guesses, whichever side is which
+    refuse_swapped_sides(Interval(0.0, 0.0, 0.01), Interval(0.05, 0.04, 0.07), 0.1)
 
 
 def test_a_constant_signal_is_named():
     refuse_constant(Signals({"a": np.array([0.0, 1.0])}))
-    with pytest.raises(SignalError, match="'b' is the same for all 2 records"):
+    with pytest.raises(SignalError, match="'b' is the same for 2 of 2 records"):
         refuse_constant(Signals({"a": np.array([0.0, 1.0]), "b": np.ones(2)}))

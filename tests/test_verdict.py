@@ -193,23 +193,32 @@ def test_warn_at_leaves_the_verdict_alone():
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "tolerant", "wanted"),
+    ("verdicts", "wanted"),
     [
-        ([], False, "inconclusive"),
-        ([], True, "inconclusive"),
-        (["pass"], False, "pass"),
-        (["pass", "waived"], False, "pass"),
-        (["pass", "inconclusive"], False, "inconclusive"),
-        (["pass", "inconclusive"], True, "pass"),
-        (["pass", "not_run"], True, "inconclusive"),
-        (["fail", "inconclusive", "not_run"], False, "fail"),
-        (["fail", "pass"], True, "fail"),
+        ([], "inconclusive"),
+        (["pass"], "pass"),
+        (["pass", "waived"], "pass"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["pass", "not_run"], "inconclusive"),
+        (["fail", "inconclusive", "not_run"], "fail"),
+        (["fail", "pass"], "fail"),
     ],
 )
-def test_outcome(verdicts, tolerant, wanted):
+def test_outcome(verdicts, wanted):
     planned = PlannedCheck("loss", Metric("auc"), 0.6)
     checks = [planned.undecided(verdict, "message") for verdict in verdicts]
-    assert outcome(checks, tolerate_inconclusive=tolerant) == wanted
+    assert outcome(checks) == wanted
+
+
+def test_a_learned_attack_rests_on_no_population():
+    sizes = Sizes(536, 547, 892)
+    learned = PlannedCheck("anchored-5", Metric("tnr_at_fnr", 0.01), 0.1, learned=True)
+    assert learned.sizes(sizes) == Sizes(536, 547)
+    assert PlannedCheck("loss", Metric("auc"), 0.6).sizes(sizes) == sizes
+    random = np.random.default_rng(0)
+    scores = SortedScores.of(random.normal(size=536), random.normal(size=547))
+    (check,) = judge([learned], {"anchored-5": scores}, sizes, confidence=0.95)
+    assert check.counts["population"] is None
 
 
 def test_advice_names_the_cure_in_numbers():

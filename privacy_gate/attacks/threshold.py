@@ -25,7 +25,8 @@ class ThresholdAttack:
         if self.signal not in columns:
             raise SignalError(
                 f"The attack {self.name!r} reads the signal {self.signal!r}, which is not there.",
-                hint=f"There are: {', '.join(sorted(columns)) or 'none'}.",
+                hint=f"There are: {', '.join(sorted(columns)) or 'none'}. If the model returns"
+                " labels only, set model.output.kind: labels.",
             )
         return Scores(columns[self.signal])
 

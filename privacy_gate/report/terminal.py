@@ -20,6 +20,8 @@ def render(report: Report) -> str:
         lines += ["", *_error(report)]
     if report.checks:
         lines += ["", *_checks(report), "", *_why(report)]
+    attacks = list(_attacks(report))
+    lines += ["", *attacks] if attacks else []
     lines += [*_cautions(report)]
     return "\n".join(lines) + "\n"
 
@@ -50,6 +52,21 @@ def _facts(report: Report) -> Iterator[str]:
         )
 
 
+def _attacks(report: Report) -> Iterator[str]:
+    """What an ensemble of few-shot attackers is, and which attacks did not run."""
+    for attack in report.attacks:
+        if attack.status == "not_run":
+            yield from _wrapped(f"not run: {attack.name}: {attack.reason}", "  ")
+        elif attack.few_shot is not None:
+            single = attack.few_shot["single_draw"]["auc"]
+            spread = "" if single["sd"] is None else f" (sd {single['sd']:.3f})"
+            yield from _wrapped(
+                f"few-shot: {attack.few_shot['title']}; one draw gets AUC {single['mean']:.3f}"
+                f"{spread}",
+                "  ",
+            )
+
+
 def _share(interval: Mapping[str, float]) -> str:
     return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
 
@@ -75,8 +92,9 @@ def _ratio(check: Check) -> float:
 
 def _checks(report: Report) -> Iterator[str]:
     ordered = worst_first(report.checks)
-    width = max(len(check.id) for check in ordered[:SHOWN])
-    for check in ordered[:SHOWN]:
+    shown = _one_per_metric(ordered)[:SHOWN]
+    width = max(len(check.id) for check in shown)
+    for check in shown:
         numbers = "not measured"
         if check.estimate is not None and check.low is not None and check.high is not None:
             numbers = f"{check.estimate:5.3f} [{check.low:5.3f}, {check.high:5.3f}]"
@@ -84,11 +102,20 @@ def _checks(report: Report) -> Iterator[str]:
             f"  {check.verdict.upper():<12} {check.id:<{width}}  {_bar(check)} {numbers}"
             f"  budget {check.budget:g}{_null(check)}"
         )
-    rest = ordered[SHOWN:]
+    rest = [check for check in ordered if check not in shown]
     if rest:
         counts = {verdict: sum(c.verdict == verdict for c in rest) for verdict in _ORDER}
         words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         yield f"  and {len(rest)} more: {words}"
+
+
+def _one_per_metric(ordered: list[Check]) -> list[Check]:
+    """What did not pass, then of each budget the passing check that came closest to it."""
+    closest: dict[tuple[object, ...], Check] = {}
+    for check in ordered:
+        if check.verdict == "pass":
+            closest.setdefault((check.metric, *check.arguments.values()), check)
+    return [c for c in ordered if c.verdict != "pass"] + list(closest.values())
 
 
 def _null(check: Check) -> str:

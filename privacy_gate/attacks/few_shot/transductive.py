@@ -17,6 +17,9 @@ from privacy_gate.attacks.few_shot.selection import best_on_validation
 from privacy_gate.domain import Evidence, Float, Integer, Scores, Tuning
 from privacy_gate.errors import SignalError
 
+TUNING_PASSES = 360
+"""At most: two passes in each of 30 epochs at each of 6 temperatures."""
+
 
 @dataclass(frozen=True, slots=True)
 class TransductiveTuning:
@@ -28,7 +31,7 @@ class TransductiveTuning:
     features: str = "gradients"
     family: str = "few-shot"
     access: str = "gradients"
-    queries_per_record: int = 1
+    queries_per_record: int = TUNING_PASSES
 
     @property
     def name(self) -> str:
