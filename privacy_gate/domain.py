@@ -122,6 +122,8 @@ class Fixtures:
     SHA-256 digest per record, unique; ``split`` (N,) of ``Split`` values; ``groups`` (N,) int64
     number of the group, or of the content that copies share (never on both sides), or ``None``.
 
+    ``shared`` (N,): whether a record's content also occurs on the other side under another
+    identifier, so that nobody knows which side it belongs to; ``None`` if there is no such record.
     ``sha256`` is the digest of the manifest, which holds the digest of every file.
     ``training_records`` is the number of records the members were drawn from, if known.
     """
@@ -138,6 +140,7 @@ class Fixtures:
     assignment: Literal["randomized", "natural"]
     member_sampling: Literal["all", "random", "unknown"]
     training_records: int | None
+    shared: Boolean | None = None
     checks: tuple[FixtureCheck, ...] = ()
 
 

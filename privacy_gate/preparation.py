@@ -115,7 +115,7 @@ class Prepared:
         if thinned:
             found.append(
                 f"{thinned} of {self.independent.size} records share a group or their content with"
-                " another one: each group or content counts once."
+                " another one: each group or content counts once, and what is on both sides not."
             )
         if self.data.assignment == "natural":
             found.append(
@@ -160,8 +160,8 @@ def prepare(config: Config) -> Prepared:
     todo = programme(config, data, independent)
     members = int(data.is_member[rows].sum())
     _refuse_empty_side(members, rows.size - members)
-    # groups are counted in groups, the training set in records: no population is known then
-    sampled = data.member_sampling in ("all", "random") and data.groups is None
+    # what was thinned is no uniform sample of the training records: no population is known then
+    sampled = data.member_sampling in ("all", "random") and bool(independent.all())
     sizes = Sizes(members, rows.size - members, data.training_records if sampled else None)
     return Prepared(
         config=config,

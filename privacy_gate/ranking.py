@@ -28,14 +28,15 @@ def tie_keys(fixtures: Fixtures, seed: int) -> NDArray[np.uint64]:
 
 def independent_records(fixtures: Fixtures, keys: NDArray[np.uint64]) -> Boolean:
     """(records,) whether a record counts: all of them or, with groups or copies, one of each,
-    chosen by keyed hash (a maximum over the group would depend on the group's size)."""
-    if fixtures.groups is None:
-        return np.ones(keys.size, dtype=np.bool_)
-    ordered = np.lexsort((keys, fixtures.groups))
-    _, first = np.unique(fixtures.groups[ordered], return_index=True)
-    chosen = np.zeros(keys.size, dtype=np.bool_)
-    chosen[ordered[first]] = True
-    return chosen
+    chosen by keyed hash (a maximum over the group would depend on the group's size). What occurs on
+    both sides does not count at all."""
+    chosen = np.ones(keys.size, dtype=np.bool_)
+    if fixtures.groups is not None:
+        ordered = np.lexsort((keys, fixtures.groups))
+        _, first = np.unique(fixtures.groups[ordered], return_index=True)
+        chosen[:] = False
+        chosen[ordered[first]] = True
+    return chosen if fixtures.shared is None else chosen & ~fixtures.shared
 
 
 def attack_scores(attack: Attack, evidence: Evidence) -> Scores:

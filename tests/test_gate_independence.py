@@ -50,6 +50,15 @@ def test_copies_across_the_sides_are_said_on_the_screen(tmp_path):
     assert report.fixture_checks[0].verdict == "inconclusive"
     text = " ".join(render(report).split())
     assert "40 contents occur on both sides under different identifiers" in text
+    assert "80 of 800 records share" in text
+
+
+def test_the_same_records_on_both_sides_leave_nothing_to_judge(tmp_path):
+    members, nonmembers = colours(400, 0), colours(400, 0)
+    members["id"], nonmembers["id"] = np.arange(400), np.arange(400, 800)
+    write_fixtures(tmp_path, members, nonmembers, identifier="id")
+    save_onnx(tmp_path / "model.onnx")
+    assert "has 0 members and 0 non-members" in refused(write_config(tmp_path, budgets=AUC))
 
 
 def test_a_random_model_is_refused(tmp_path):
