@@ -32,6 +32,7 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
     for check in checks:
         key = (Target(check.metric, check.budget), check.sizes(sizes))
         alike.setdefault(key, []).append(check)
+    told: set[Target] = set()  # what holds for all attacks is not said for few-shot ones again
     for (target, own), same in alike.items():
         chance = statistic(target.metric).pass_probability(target.budget, level, own)
         if chance < MOSTLY_PASSES:
@@ -40,7 +41,8 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
                 impossible |= {check.id: sentence for check in same}
             else:
                 cautions.append(sentence)
-        elif not _can_fail(target, level, len(checks), own):
+        elif target not in told and not _can_fail(target, level, len(checks), own):
+            told.add(target)
             whom = " for few-shot attacks" if same[0].learned else ""
             cautions.append(
                 f"{metric_words(target.metric)} <= {target.budget:g} can pass but never fail{whom}"
