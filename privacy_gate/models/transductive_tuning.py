@@ -129,6 +129,7 @@ class _Episodes:
             for name, weight in model.parameters().items()
         }
         self._episodes = episodes
+        self._together = True
         self._head: torch.Tensor
         self._bias: torch.Tensor
 
@@ -166,7 +167,22 @@ class _Episodes:
         return -(log_p.exp() * log_p).sum(-1).mean(1)
 
     def _base(self, inputs: Tensors) -> torch.Tensor:
-        """(R, S, classes) relu of the candidate's output."""
+        """(R, S, classes) relu of the candidate's output: all episodes at once, or one by one for
+        a module that ``vmap`` cannot take, such as one whose path depends on its values."""
         import torch
 
-        return torch.vmap(self._model.functional)(self._weights, dict(inputs)).relu()
+        if self._together:
+            try:
+                return torch.vmap(self._model.functional)(self._weights, dict(inputs)).relu()
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:
+                self._together = False
+        outputs = [
+            self._model.functional(
+                {name: weight[episode] for name, weight in self._weights.items()},
+                {name: tensor[episode] for name, tensor in inputs.items()},
+            )
+            for episode in range(self._episodes)
+        ]
+        return torch.stack(outputs).relu()
