@@ -30,7 +30,8 @@ from privacy_gate.statistics.planning import Target, planted_separation, sizes_n
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.tasks.classification import Classification
-from privacy_gate.verdict import PlannedCheck, judge, outcome, wrong_directions
+from privacy_gate.terms import PlannedCheck
+from privacy_gate.verdict import judge, outcome, wrong_directions
 
 CONFIDENCE = 0.95
 LEVEL = (1 - CONFIDENCE) / 2

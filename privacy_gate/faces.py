@@ -5,45 +5,17 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
-from privacy_gate.domain import Report
-from privacy_gate.errors import ConfigError, ExitCode, described
-from privacy_gate.gate import exit_code, run
+from privacy_gate.domain import Report, ReportSet
+from privacy_gate.errors import ConfigError, described
+from privacy_gate.gate import run
 from privacy_gate.protocols import Renderer
 from privacy_gate.registry import RENDERERS, resolve
 from privacy_gate.signals import Progress
-
-_WORST_FIRST = (ExitCode.ERROR, ExitCode.FAIL, ExitCode.INCONCLUSIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The reports of a run, one per configuration, and the exit code of the whole."""
-
-    reports: tuple[Report, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """An error wins over a fail, a fail over an inconclusive one."""
-        codes = {exit_code(report) for report in self.reports}
-        passed = ExitCode.PASS if codes else ExitCode.ERROR  # of nothing, nothing is known
-        return next((code for code in _WORST_FIRST if code in codes), passed)
-
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """A folder per report: its name, numbered where an error left two of the same name."""
-        folders: list[str] = []
-        for report in self.reports:
-            name, number = report.name, 2
-            while name in folders:
-                name, number = f"{report.name}-{number}", number + 1
-            folders.append(name)
-        return tuple(folders)
 
 
 def rendered(report: Report, form: str) -> str:
@@ -60,7 +32,7 @@ def run_all(
     device: str | None = None,
     allow_roots: Iterable[str] = (),
     progress: Progress | None = None,
-) -> Finished:
+) -> ReportSet:
     """Run every configuration; an error in one becomes its report and does not stop the others."""
     reports: list[Report] = []
     names: set[str] = set()
@@ -78,7 +50,7 @@ def run_all(
             if os.environ.get("PRIVACY_GATE_DEBUG"):
                 traceback.print_exc()
             reports.append(error_report(error, name=name, config=facts, started=started))
-    return Finished(tuple(reports))
+    return ReportSet(tuple(reports))
 
 
 def refuse_same_name(config: Config, names: set[str]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from privacy_gate.domain import Sizes
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.planning import Target, records_needed, round_up
-from privacy_gate.verdict import PlannedCheck, metric_words
+from privacy_gate.terms import PlannedCheck
+from privacy_gate.verdict import metric_words
 
 MOSTLY_PASSES = 0.95
 RARELY_PASSES = 0.5

@@ -16,7 +16,7 @@ from privacy_gate import provenance
 from privacy_gate.attacks.few_shot.paper import EpisodeAttack, paper_protocol
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Evidence, Interval, Report, Scores, Signals, Split, Tuning
-from privacy_gate.errors import ExitCode, LimitError, SignalError
+from privacy_gate.errors import LimitError, SignalError
 from privacy_gate.guards import (
     accuracy,
     refuse_constant,
@@ -122,18 +122,6 @@ def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report
         timing=prepared.stopwatch.timing(None if evidence.tuning is not None else 1),
         environment=provenance.environment(model_facts["device_name"], config.statistics.seed),
     )
-
-
-def exit_code(report: Report) -> ExitCode:
-    """The exit code a report stands for; an incomplete one never passes."""
-    if report.verdict == "pass" and report.complete:
-        return ExitCode.PASS
-    if report.verdict == "fail":
-        return ExitCode.FAIL
-    if report.verdict == "inconclusive":
-        tolerated = report.complete and report.tolerated
-        return ExitCode.PASS if tolerated else ExitCode.INCONCLUSIVE
-    return ExitCode.ERROR
 
 
 def _task(prepared: Prepared) -> Task:

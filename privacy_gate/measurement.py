@@ -14,7 +14,8 @@ from privacy_gate.errors import ExitCode, UsageError
 from privacy_gate.statistics.roc import ties
 from privacy_gate.statistics.scores import SortedScores, as_scores
 from privacy_gate.statistics.summary import summary
-from privacy_gate.verdict import PlannedCheck, judge, outcome, wrong_directions
+from privacy_gate.terms import PlannedCheck
+from privacy_gate.verdict import judge, outcome, wrong_directions
 
 DEFAULT_RATES = (0.001, 0.01, 0.05, 0.1)
 _NAME = "scores"

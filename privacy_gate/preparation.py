@@ -19,7 +19,7 @@ from privacy_gate.fixtures import load_fixtures
 from privacy_gate.programme import Programme, programme
 from privacy_gate.ranking import independent_records, tie_keys
 from privacy_gate.stopwatch import Stopwatch
-from privacy_gate.verdict import PlannedCheck
+from privacy_gate.terms import PlannedCheck
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from privacy_gate.domain import AttackResult, Boolean, Fixtures, Split
 from privacy_gate.errors import ConfigError, FixtureError
 from privacy_gate.protocols import Attack
 from privacy_gate.registry import SUITES, open_attack, split_family
-from privacy_gate.verdict import PlannedCheck
+from privacy_gate.terms import PlannedCheck
 
 if TYPE_CHECKING:
     from privacy_gate.config import Config

@@ -17,7 +17,7 @@ from privacy_gate.faces import error_report, refuse_same_name
 from privacy_gate.gate import run_prepared
 from privacy_gate.preparation import Prepared, prepare
 from privacy_gate.pytest_session import GateSession, session_of
-from privacy_gate.verdict import PlannedCheck
+from privacy_gate.terms import PlannedCheck
 
 
 class CheckFailed(Exception):

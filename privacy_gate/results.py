@@ -25,7 +25,7 @@ from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.roc import histogram, roc_curve, ties
 from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.statistics.summary import summary
-from privacy_gate.verdict import PlannedCheck
+from privacy_gate.terms import PlannedCheck
 
 REPORTED_RATES = (0.01, 0.05, 0.1)
 

@@ -7,7 +7,6 @@ survives Holm over all checks of the configuration. inconclusive: everything els
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from privacy_gate.domain import Check, Measurement, Metric, Outcome, Sizes, Verdict
 from privacy_gate.statistics.log_mia import excess, leakage_word
@@ -15,46 +14,10 @@ from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.multiplicity import holm
 from privacy_gate.statistics.planning import characteristic, round_up
 from privacy_gate.statistics.scores import SortedScores
+from privacy_gate.terms import PlannedCheck
 
 DIRECTION_LEVEL = 0.001
 """Error, over all attacks, of calling an AUC below 0.5 a wrong direction."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCheck:
-    """A budget for one attack, known before any model is opened."""
-
-    attack: str
-    metric: Metric
-    budget: float
-    warn_at: float | None = None
-    line: int | None = None
-    learned: bool = False
-    """Whether the attack learned from labelled records of the fixtures."""
-
-    def sizes(self, sizes: Sizes) -> Sizes:
-        """The sizes this check rests on. A learned attack was made from the very training records
-        that are not evaluated, so these are no random sample of all of them: no population."""
-        return replace(sizes, population=None) if self.learned else sizes
-
-    @property
-    def id(self) -> str:
-        """``attack/metric[argument]``: stable, unique, the name of the check everywhere."""
-        return f"{self.attack}/{self.metric}"
-
-    def undecided(self, verdict: Verdict, message: str, advice: str = "") -> Check:
-        """The check as it is reported when nothing was measured."""
-        return Check(
-            id=self.id,
-            attack=self.attack,
-            metric=self.metric.name,
-            arguments=self.metric.arguments,
-            budget=self.budget,
-            line=self.line,
-            verdict=verdict,
-            message=message,
-            advice=advice,
-        )
 
 
 def judge(
@@ -138,6 +101,8 @@ def _check(
         arguments=planned.metric.arguments,
         budget=planned.budget,
         line=planned.line,
+        path=planned.path,
+        increase=planned.increase,
         verdict=verdict,
         message=message,
         advice=advice,

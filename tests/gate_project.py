@@ -11,7 +11,8 @@ import numpy as np
 import yaml
 from fixture_sets import KEY
 
-from privacy_gate.faces import Finished, run_all
+from privacy_gate.domain import ReportSet
+from privacy_gate.faces import run_all
 from privacy_gate.fixtures import build_from_sides
 
 DIGITS = Path(__file__).parent.parent / "fixtures" / "digits"
@@ -189,7 +190,7 @@ def digits_project(directory, case):
     return config
 
 
-def run(*paths, **overrides) -> Finished:
+def run(*paths, **overrides) -> ReportSet:
     return run_all([Path(path) for path in paths], **overrides)
 
 

@@ -18,9 +18,9 @@ from fixture_sets import (
     write_set,
 )
 
+from privacy_gate.commands.fixtures import fixtures
 from privacy_gate.errors import FixtureError, UsageError
 from privacy_gate.fixtures import inspect, load_fixtures, verify
-from privacy_gate.fixtures.commands import fixtures
 
 
 @pytest.fixture

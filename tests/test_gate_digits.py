@@ -15,8 +15,8 @@ from fixture_sets import read_manifest, sha256, write_manifest
 from gate_project import DIGITS, digits_project, run
 
 import privacy_gate
+from privacy_gate.domain import exit_code
 from privacy_gate.errors import ExitCode
-from privacy_gate.gate import exit_code
 from privacy_gate.registry import SUITES
 
 CASES = {"private": 0, "leaky": 1, "private-onnx": 0, "leaky-onnx": 1}

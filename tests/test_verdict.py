@@ -14,7 +14,8 @@ from privacy_gate import verdict as module
 from privacy_gate.domain import Measurement, Metric, Sizes
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
-from privacy_gate.verdict import PlannedCheck, judge, metric_words, outcome, wrong_directions
+from privacy_gate.terms import PlannedCheck
+from privacy_gate.verdict import judge, metric_words, outcome, wrong_directions
 
 METRICS = [
     Metric("tpr_at_fpr", 0.05),

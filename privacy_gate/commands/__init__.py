@@ -1,0 +1,1 @@
+"""One module per command; ``cli.py`` names them. Each parses arguments and calls the library."""
