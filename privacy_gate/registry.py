@@ -48,8 +48,20 @@ MOST_SHOTS = 1000
 
 RENDERERS = {
     "json": "privacy_gate.report.json_report:render",
+    "markdown": "privacy_gate.report.markdown:render",
+    "html": "privacy_gate.report.html:render",
+    "sarif": "privacy_gate.report.sarif:render",
     "terminal": "privacy_gate.report.terminal:render",
 }
+"""Format -> what renders one report."""
+
+SET_RENDERERS = {
+    "json": "privacy_gate.report.json_report:render_set",
+    "markdown": "privacy_gate.report.markdown:render_set",
+    "html": "privacy_gate.report.html:render_set",
+    "sarif": "privacy_gate.report.sarif:render_set",
+}
+"""Format -> what renders the reports of a matrix as one text."""
 
 
 def resolve(target: str) -> Any:
