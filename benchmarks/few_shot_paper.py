@@ -62,6 +62,8 @@ class Images:
     inputs: np.ndarray
     columns: tuple[str, ...] = ("x",)
 
+    slow = False
+
     def take(self, indices) -> dict[str, np.ndarray]:
         return {"x": self.inputs[indices]}
 

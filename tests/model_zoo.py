@@ -220,5 +220,7 @@ class ArrayRecords:
         self.columns = tuple(columns)
         self._arrays = columns
 
+    slow = False
+
     def take(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         return {name: array[indices] for name, array in self._arrays.items()}

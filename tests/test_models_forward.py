@@ -98,7 +98,10 @@ def test_no_reference_to_a_failed_batch_is_kept():
     ],
 )
 def test_the_automatic_batch_size_depends_on_the_records_alone(device, shape, dtype, wanted):
-    records = SimpleNamespace(take=lambda indices: {"x": np.zeros((len(indices), *shape), dtype)})
+    def take(indices):
+        return {"x": np.zeros((len(indices), *shape), dtype)}
+
+    records = SimpleNamespace(take=take, slow=False)
     assert stream(Echo(device=device), dict, records, np.arange(5000)).batch_size == wanted
 
 

@@ -27,10 +27,22 @@ class Records(Protocol):
     """The input columns of all records, members first, then non-members; possibly memory-mapped."""
 
     columns: tuple[str, ...]
+    slow: bool
+    """Whether ``take`` reads and decodes files, so that it is worth doing ahead of the model."""
 
     def take(self, indices: Integer) -> dict[str, NDArray[Any]]:
         """Column -> (len(indices), …), the rows in the order asked for, raw as stored."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFacts:
+    """A training receipt that fits the fixtures: ``records`` that training saw, named by
+    ``identified_by``, on the way to ``model_sha256`` (compared when the model is opened)."""
+
+    records: int
+    model_sha256: str
+    identified_by: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +72,7 @@ class Fixtures:
     training_records: int | None
     shared: Boolean | None = None
     checks: tuple[FixtureCheck, ...] = ()
+    receipt: ReceiptFacts | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

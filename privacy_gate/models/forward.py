@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +26,9 @@ class Stream:
     """An iterator of ``(indices, Outputs)`` over ``order``, in that order, in batches.
 
     ``batch_size`` is the size in use: it is halved for good whenever a batch does not fit in
-    memory. ``ModelError`` when a single record does not fit.
+    memory. ``ModelError`` when a single record does not fit. Where reading records is slow, a
+    thread reads and preprocesses the next batch while the model answers; no more than these two
+    batches are in memory, and the answers are the same.
     """
 
     def __init__(
@@ -42,27 +45,58 @@ class Stream:
         self._records = records
         self._order = order
         self._position = 0
+        self._reader = ThreadPoolExecutor(1, "privacy-gate-read") if records.slow else None
+        self._ahead: tuple[int, int, Future[Mapping[str, NDArray[Any]]]] | None = None
 
     def __iter__(self) -> Iterator[tuple[Integer, Outputs]]:
         return self
 
     def __next__(self) -> tuple[Integer, Outputs]:
         if self._position >= len(self._order):
+            self.close()
             raise StopIteration
         while True:
-            indices = self._order[self._position : self._position + self.batch_size]
+            indices = self._batch(self._position)
             outputs = self._attempt(indices)
             if outputs is not None:
                 self._position += len(indices)
                 return indices, outputs
             self._halve(len(indices))
 
+    def close(self) -> None:
+        """Read no further batch."""
+        if self._reader is not None:
+            self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def _batch(self, position: int) -> Integer:
+        return self._order[position : position + self.batch_size]
+
     def _attempt(self, indices: Integer) -> Outputs | None:
         try:
-            return self._model.forward(self._preprocess(self._records.take(indices)))
+            return self._model.forward(self._inputs(indices))
         except MemoryError:
             # Returning drops the exception, whose frames hold the tensors of the failed batch.
             return None
+        except BaseException:
+            self.close()
+            raise
+
+    def _inputs(self, indices: Integer) -> Mapping[str, NDArray[Any]]:
+        """The preprocessed batch; where reading is slow, that of the next one is begun."""
+        if self._reader is None:
+            return self._read(indices)
+        wanted, ahead, self._ahead = (self._position, len(indices)), self._ahead, None
+        # after a batch size was halved, what was read ahead is another batch
+        fits = ahead is not None and ahead[:2] == wanted
+        inputs = ahead[2].result() if ahead is not None and fits else self._read(indices)
+        following = self._batch(self._position + len(indices))
+        if len(following):
+            future = self._reader.submit(self._read, following)
+            self._ahead = (self._position + len(indices), len(following), future)
+        return inputs
+
+    def _read(self, indices: Integer) -> Mapping[str, NDArray[Any]]:
+        return self._preprocess(self._records.take(indices))
 
     def _halve(self, tried: int) -> None:
         if tried == 1:
