@@ -20,11 +20,18 @@ def test_a_missing_file(tmp_path):
     assert caught.value.location == "privacy_gate.yaml:model.path:1"
 
 
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_what_is_no_regular_file(tmp_path, make):
+@pytest.mark.parametrize(
+    ("make", "variant", "words"),
+    [
+        (os.mkfifo, "torch", "not a regular file"),
+        (os.mkdir, "onnx", "not a regular file"),
+        (os.mkdir, "torch", "holds no .safetensors file"),
+    ],
+)
+def test_what_is_no_model_file(tmp_path, make, variant, words):
     make(tmp_path / "model.pt")
-    with pytest.raises(ModelError, match="not a regular file"):
-        open_model(configuration(tmp_path / "model.pt"))
+    with pytest.raises(ModelError, match=words):
+        open_model(configuration(tmp_path / "model.pt", format=variant))
 
 
 def test_a_format_that_does_not_exist(tmp_path):

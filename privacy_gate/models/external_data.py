@@ -90,7 +90,7 @@ def _regular_size(directory: Path, parts: tuple[str, ...], location: str | None)
         except OSError:
             raise _refused(f"is missing ({'/'.join(parts)})", location) from None
         if stat.S_ISLNK(status.st_mode):
-            raise _refused("is reached through a symbolic link", location)
+            raise _refused("is reached through a symbolic link, as in a hub's cache", location)
     if not stat.S_ISREG(status.st_mode):
         raise _refused("is not a regular file", location)
     if status.st_nlink != 1:
@@ -107,8 +107,8 @@ def _whole(text: str, location: str | None) -> int:
 def _refused(why: str, location: str | None) -> ModelError:
     return ModelError(
         f"The external data of the ONNX model is refused: a tensor's file {why}.",
-        hint="Save the model and its data as regular files in one directory, "
-        "or without external data.",
+        hint="Save the model and its data as regular files in one directory (from a hub: download to"
+        " a directory of your own instead of the cache), or without external data.",
         location=location,
     )
 

@@ -22,26 +22,52 @@ def file_sha256(path: Path) -> str:
 def model_sha256(path: Path, model_format: str, location: str | None = None) -> str:
     """The digest that pins a model, in lower-case hexadecimal.
 
-    One file: its SHA-256. An ONNX model with external data: the SHA-256 of the lines that
-    ``sha256sum`` prints for the model and then its data files in order of name, so that
-    ``sha256sum model.onnx weights.bin | sha256sum``, run beside the model, gives the same value.
-    To know those files the ONNX structure is read here, but no data file that fails the checks of
+    One file: its SHA-256. Several files: the SHA-256 of the lines that ``sha256sum`` prints for
+    them, so that the same can be had by hand, beside the files: for a directory of weights by
+    ``sha256sum *.safetensors | sha256sum``; for an ONNX model with external data, which comes after
+    the model in order of name, by ``sha256sum model.onnx weights.bin | sha256sum``. To know those
+    files the ONNX structure is read here, but no data file that fails the checks of
     ``external_data`` is opened; those raise ``ModelError``.
     """
+    if path.is_dir():
+        return _digest_of_files(path, [shard.name for shard in weight_files(path)])
     digest = file_sha256(path)
     if model_format != "onnx":
         return digest
     from privacy_gate.models.external_data import external_files, read_structure
 
     locations = external_files(read_structure(path, location), path, location)
-    if not locations:
-        return digest
-    lines = [f"{digest}  {path.name}\n"]
-    lines += [f"{file_sha256(path.parent / name)}  {name}\n" for name in locations]
+    return _digest_of_files(path.parent, [path.name, *locations]) if locations else digest
+
+
+def _digest_of_files(directory: Path, names: list[str]) -> str:
+    lines = [f"{file_sha256(directory / name)}  {name}\n" for name in names]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def check_model_file(path: Path, location: str | None) -> None:
+def weight_files(directory: Path) -> list[Path]:
+    """The ``.safetensors`` files of a directory of weights, in order of name, as a shell lists
+    them."""
+    return sorted(directory.glob("*.safetensors"), key=lambda path: path.name.encode())
+
+
+def check_model_path(path: Path, model_format: str, location: str | None) -> None:
+    """``ModelError`` unless ``path`` is a model file or, for format torch, a directory of them."""
+    if path.is_dir() and model_format == "torch":
+        shards = weight_files(path)
+        if not shards:
+            raise ModelError(
+                f"The directory {path} holds no .safetensors file.",
+                hint="Point model.path at the weights, or at a directory of .safetensors files.",
+                location=location,
+            )
+        for shard in shards:
+            _check_file(shard, location)
+    else:
+        _check_file(path, location)
+
+
+def _check_file(path: Path, location: str | None) -> None:
     """``ModelError`` unless ``path`` is a regular file, not empty, not a Git LFS pointer."""
     if not path.exists():
         raise ModelError(

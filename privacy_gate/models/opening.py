@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from privacy_gate.errors import ModelError
-from privacy_gate.models.model_file import check_model_file, model_sha256
+from privacy_gate.models.model_file import check_model_path, model_sha256
 from privacy_gate.registry import MODELS, resolve
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def open_model(config: Config, *, features: bool = False) -> LoadedModel:
     """
     settings = config.model
     path = config.model_path
-    check_model_file(path, config.location("model", "path"))
+    check_model_path(path, settings.format, config.location("model", "path"))
     if settings.format not in MODELS:
         raise ModelError(
             f"No model format is called {settings.format!r}.",

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from privacy_gate.errors import ModelError
+from privacy_gate.models.factory import build_module
 from privacy_gate.models.loaded import short
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from privacy_gate.config import Config
 
 
 def load_strictly(
@@ -37,6 +40,36 @@ def load_strictly(
             hint=_hint(set(module.state_dict()), set(state)),
             location=location,
         )
+
+
+LARGE_BYTES = 64 << 20
+"""Weights from here on are worth building the module without memory of its own."""
+
+
+def adopt(config: Config, state: Mapping[str, torch.Tensor]) -> nn.Module | None:
+    """The factory's module with ``state`` itself as its weights, so that large weights are in
+    memory once instead of twice; ``None`` where that is not possible.
+
+    The factory runs on the meta device, where tensors have no memory. It is not possible for small
+    weights (not worth it), when the factory needs real numbers, or when the file does not hold
+    every tensor of the module in the module's own type: then the usual way loads it, or says what
+    is wrong.
+    """
+    import torch
+
+    if sum(tensor.nbytes for tensor in state.values()) < LARGE_BYTES:
+        return None
+    try:
+        with torch.device("meta"), torch.random.fork_rng():
+            module = build_module(config)
+        wanted = {name: (t.shape, t.dtype) for name, t in module.state_dict().items()}
+        if wanted != {name: (t.shape, t.dtype) for name, t in state.items()}:
+            return None
+        module.load_state_dict(state, assign=True)
+    except Exception:  # whatever it is, the usual way reports it
+        return None
+    tensors = (*module.parameters(), *module.buffers())
+    return None if any(tensor.is_meta for tensor in tensors) else module
 
 
 def _check_shapes(

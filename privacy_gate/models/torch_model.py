@@ -16,7 +16,7 @@ from privacy_gate.models.factory import build_module
 from privacy_gate.models.features import Features, layer_features, output_features
 from privacy_gate.models.loaded import LoadedModel, short
 from privacy_gate.models.selection import as_array, listing, select
-from privacy_gate.models.strict_loading import load_strictly
+from privacy_gate.models.strict_loading import adopt, load_strictly
 from privacy_gate.models.torch_device import exact_arithmetic, resolve_device, resolve_precision
 from privacy_gate.models.weights import read_weights
 
@@ -136,8 +136,10 @@ def open_torch(config: Config, features: bool) -> TorchModel:
         strip_prefix=settings.strip_prefix,
         location=config.location,
     )
-    module = build_module(config)
-    load_strictly(module, state, config.location("model", "path"))
+    module = adopt(config, state)
+    if module is None:
+        module = build_module(config)
+        load_strictly(module, state, config.location("model", "path"))
     module = module.to(device, resolve_precision(settings.precision)).eval()
     caught = layer_features(config, module) if features else None
     names = _parameters(config, module.forward)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from privacy_gate.errors import ModelError
 from privacy_gate.models.loaded import short
+from privacy_gate.models.model_file import weight_files
 from privacy_gate.models.selection import listing
 
 if TYPE_CHECKING:
@@ -32,14 +33,17 @@ def read_weights(
     strip_prefix: str | None = None,
     location: Callable[..., str | None] = lambda *_: None,
 ) -> dict[str, torch.Tensor]:
-    """The state dict in a ``.safetensors``, ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file.
+    """The state dict in a ``.safetensors``, ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file, or in
+    all ``.safetensors`` files of a directory (shards of one model).
 
     ``weights_key`` picks a nested dict, ``strip_prefix`` is cut off every name. ``trusted`` admits
     torch 2.6 to 2.9 for pickled files. ``ModelError`` for a file that is damaged, holds anything
     but named tensors, could run code, or holds NaN.
     """
     where = location("model", "path")
-    if path.suffix == ".safetensors":
+    if path.is_dir():
+        content: Any = _read_shards(path, where)
+    elif path.suffix == ".safetensors":
         content = _read_safetensors(path, where)
     elif path.suffix in PICKLED:
         content = _read_pickled(path, trusted, where)
@@ -56,6 +60,21 @@ def read_weights(
         state = _stripped(state, strip_prefix, location("model", "strip_prefix"))
     _check_numbers(state, where)
     return state
+
+
+def _read_shards(directory: Path, location: str | None) -> Any:
+    content: dict[str, Any] = {}
+    for shard in weight_files(directory):
+        tensors = _read_safetensors(shard, location)
+        twice = sorted(set(tensors) & set(content))
+        if twice:
+            raise ModelError(
+                f"{twice[0]} is in two files of {directory.name}: they are no shards of one model.",
+                hint="Point model.path at one of the files.",
+                location=location,
+            )
+        content.update(tensors)
+    return content
 
 
 def _read_safetensors(path: Path, location: str | None) -> Any:
