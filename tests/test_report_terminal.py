@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from privacy_gate.domain import Check, Report
+from privacy_gate.domain import Change, Check, Report
 from privacy_gate.report.terminal import WIDTH, render, worst_first
 
 INTERVAL = {"estimate": 0.9, "low": 0.85, "high": 0.93}
@@ -147,3 +147,36 @@ def test_no_line_is_wider_than_the_screen():
     item = dataclasses.replace(check("a", "fail"), message=words, advice=words)
     text = render(report(item, verdict="fail", cautions=(words,)))
     assert max(len(line) for line in text.splitlines()) <= WIDTH
+
+
+def test_what_blocks_stands_above_the_checks():
+    loosened = Change(
+        key="budgets: a/auc", kind="loosened", base="0.2", head="0.25",
+        message="The budget was 0.2.", blocking=True,
+    )  # fmt: skip
+    text = render(report(check("a"), verdict="fail", changes=(loosened,)))
+    assert "BLOCKING: budgets: a/auc: The budget was 0.2." in text
+    assert text.index("BLOCKING") < text.index("a/auc  ")
+
+
+def test_an_incomplete_report_is_not_shown_as_passed():
+    first, *_ = render(report(check("a"), complete=False)).splitlines()
+    assert first.endswith("ERROR: INCOMPLETE REPORT")
+
+
+def test_a_waived_check_says_by_whom_and_until_when():
+    waiver = {"reason": "Known.", "until": "2027-01-31", "approved_by": "the owner"}
+    item = check("a", "waived", waiver=waiver)
+    text = render(report(item, verdict="inconclusive", tolerated=True))
+    assert "Waived until 2027-01-31 by the owner: Known." in " ".join(text.split())
+
+
+def test_control_characters_do_not_reach_the_terminal():
+    hostile = "a\x1b[2J\x07b\u202ec\nd"
+    item = dataclasses.replace(check("a", "fail"), id=hostile, message=hostile, advice=hostile)
+    text = render(report(item, verdict="fail", name=hostile, cautions=(hostile,), model={}))
+    assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_a_budget_of_0_is_shown():
+    assert "budget 0" in render(report(check("a", "fail", budget=0.0), verdict="fail"))

@@ -6,12 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from privacy_gate.domain import Report
+from privacy_gate.domain import Report, ReportSet
 
 
 def render(report: Report) -> str:
     """UTF-8 text ending in a newline. Raises ``ValueError`` if a number is not finite."""
     return dumps(report.to_dict())
+
+
+def render_set(reports: ReportSet) -> str:
+    """The reports of a run or a matrix as one document, in the same way."""
+    return dumps(reports.to_dict())
 
 
 def dumps(content: Mapping[str, Any]) -> str:

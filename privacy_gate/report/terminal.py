@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from privacy_gate.domain import Check, Report
+from privacy_gate.report.comment.escape import clean
+from privacy_gate.report.page.headline import Headline, headline
+from privacy_gate.report.page.order import worst_first
+from privacy_gate.report.page.values import exact, figure, interval, number, section, share, text
 
 WIDTH = 100
 SHOWN = 8
 _BAR = 24
+_NAME = 80
+_TEXT = 20_000
 _ORDER = {"fail": 0, "inconclusive": 1, "not_run": 2, "waived": 3, "pass": 4}
 
 
 def render(report: Report) -> str:
-    """Plain text, no colours, at most 100 columns, ending in a newline."""
-    lines = [_title(report), *_facts(report)]
+    """Plain text, no colours, no control characters, lines of 100 columns wherever names allow it,
+    ending in a newline."""
+    head = headline(report)
+    lines = [_title(report, head), *_facts(report)]
+    if head.verdict != report.verdict:
+        lines += ["", *_wrapped(head.sentence, "  ")]
     if report.error is not None:
-        lines += ["", *_error(report)]
+        lines += ["", *_error(report.error)]
+    if report.changes:
+        lines += ["", *_changes(report)]
     if report.checks:
         lines += ["", *_checks(report), "", *_why(report)]
     attacks = list(_attacks(report))
@@ -26,81 +39,85 @@ def render(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _title(report: Report) -> str:
-    verdict = report.verdict.upper()
-    if report.verdict == "inconclusive" and report.complete and report.tolerated:
-        verdict += " (tolerated)"
-    left = f"privacy_gate  {report.name}"
-    return f"{left}{verdict:>{WIDTH - len(left)}}"
+def _title(report: Report, head: Headline) -> str:
+    verdict = report.verdict if head.verdict == report.verdict else head.word
+    shown = verdict.upper()
+    if head.verdict == "inconclusive" and head.code == 0:
+        shown += " (tolerated)"
+    left = f"privacy_gate  {clean(report.name, _NAME)}"
+    return f"{left}  {shown:>{max(0, WIDTH - len(left) - 2)}}"
 
 
 def _facts(report: Report) -> Iterator[str]:
     model, fixtures = report.model, report.fixtures
-    if model.get("sha256"):
+    if text(model, "sha256"):
         yield (
-            f"  model     {_tail(model['path'])} ({model['format']}, {model['device']},"
-            f" sha256 {model['sha256'][:12]})"
+            f"  model     {_tail(_name(model, 'path'))} ({_name(model, 'format')},"
+            f" {_name(model, 'device')}, sha256 {_name(model, 'sha256')[:12]})"
         )
-    if model.get("accuracy"):
-        members, nonmembers = model["accuracy"]["members"], model["accuracy"]["nonmembers"]
-        yield f"  accuracy  members {_share(members)}, non-members {_share(nonmembers)}"
-    if fixtures.get("evaluation"):
-        sizes = fixtures["evaluation"]
+    accuracy = section(model, "accuracy")
+    if accuracy:
+        members, nonmembers = section(accuracy, "members"), section(accuracy, "nonmembers")
+        words = f"members {share(members)}, non-members {share(nonmembers)}"
+        yield f"  accuracy  {clean(words, WIDTH)}"
+    sizes = section(fixtures, "evaluation")
+    if sizes:
         yield (
-            f"  records   {sizes['members']} members + {sizes['nonmembers']} non-members judged,"
-            f" of {fixtures['members']} + {fixtures['nonmembers']}; {fixtures['assignment']}"
+            f"  records   {exact(sizes.get('members'))} members +"
+            f" {exact(sizes.get('nonmembers'))} non-members judged, of"
+            f" {exact(fixtures.get('members'))} + {exact(fixtures.get('nonmembers'))};"
+            f" {_name(fixtures, 'assignment')}"
+        )
+    if report.reused is not None:
+        yield (
+            f"  reused    the report of commit {_name(report.reused, 'commit')[:12]}, finished"
+            f" {_name(report.reused, 'finished')}; nothing was measured in this run"
         )
 
 
 def _attacks(report: Report) -> Iterator[str]:
     """What an ensemble of few-shot attackers is, and which attacks did not run."""
     for attack in report.attacks:
+        name = clean(attack.name, _NAME)
         if attack.status == "not_run":
-            yield from _wrapped(f"not run: {attack.name}: {attack.reason}", "  ")
+            yield from _wrapped(f"not run: {name}: {attack.reason}", "  ")
         elif attack.few_shot is not None:
-            single = attack.few_shot["single_draw"]["auc"]
-            spread = "" if single["sd"] is None else f" (sd {single['sd']:.3f})"
+            single = section(section(attack.few_shot, "single_draw"), "auc")
+            spread = (
+                f" (sd {figure(single.get('sd'))})" if number(single.get("sd")) is not None else ""
+            )
             yield from _wrapped(
-                f"few-shot: {attack.few_shot['title']}; one draw gets AUC {single['mean']:.3f}"
-                f"{spread}",
+                f"few-shot: {text(attack.few_shot, 'title')}; one draw gets AUC"
+                f" {figure(single.get('mean'))}{spread}",
                 "  ",
             )
 
 
-def _share(interval: Mapping[str, float]) -> str:
-    return f"{interval['estimate']:.3f} [{interval['low']:.3f}, {interval['high']:.3f}]"
+def _error(error: Mapping[str, Any]) -> Iterator[str]:
+    where = f"{text(error, 'location')}: " if text(error, "location") else ""
+    for problem in f"error: {where}{text(error, 'message')}".split("\n"):  # a file has many at once
+        yield from _wrapped(problem, "  ")
+    if text(error, "hint"):
+        yield from _wrapped(text(error, "hint"), "  ")
 
 
-def _error(report: Report) -> Iterator[str]:
-    error = report.error or {}
-    where = f"{error['location']}: " if error.get("location") else ""
-    yield from _wrapped(f"error: {where}{error['message']}", "  ")
-    if error.get("hint"):
-        yield from _wrapped(str(error["hint"]), "  ")
-
-
-def worst_first(checks: tuple[Check, ...]) -> list[Check]:
-    """Failed checks first, then undecided ones, then those closest to their budget."""
-    return sorted(checks, key=lambda check: (_ORDER[check.verdict], -_ratio(check), check.id))
-
-
-def _ratio(check: Check) -> float:
-    """How far the budget is used up: for certain when it failed, else at most."""
-    bound = check.low if check.verdict == "fail" else check.high
-    return 0.0 if bound is None else bound / check.budget
+def _changes(report: Report) -> Iterator[str]:
+    """Changes of the terms that block come first: they fail the run whatever was measured."""
+    for change in sorted(report.changes, key=lambda change: not change.blocking):
+        blocks = "BLOCKING" if change.blocking else change.kind
+        yield from _wrapped(f"{blocks}: {change.key}: {change.message}", "  ")
 
 
 def _checks(report: Report) -> Iterator[str]:
     ordered = worst_first(report.checks)
     shown = _one_per_metric(ordered)[:SHOWN]
-    width = max(len(check.id) for check in shown)
-    for check in shown:
-        numbers = "not measured"
-        if check.estimate is not None and check.low is not None and check.high is not None:
-            numbers = f"{check.estimate:5.3f} [{check.low:5.3f}, {check.high:5.3f}]"
+    names = [clean(check.id, _NAME) for check in shown]
+    width = max(map(len, names))
+    for check, name in zip(shown, names, strict=True):
+        numbers = clean(interval(check.estimate, check.low, check.high, check.budget), WIDTH)
         yield (
-            f"  {check.verdict.upper():<12} {check.id:<{width}}  {_bar(check)} {numbers}"
-            f"  budget {check.budget:g}{_null(check)}"
+            f"  {check.verdict.upper():<12} {name:<{width}}  {_bar(check)} {numbers}"
+            f"  budget {exact(check.budget)}{_null(check)}"
         )
     rest = [check for check in ordered if check not in shown]
     if rest:
@@ -120,24 +137,27 @@ def _one_per_metric(ordered: list[Check]) -> list[Check]:
 
 def _null(check: Check) -> str:
     """Log-MIA is not 0 without leakage, so its null always stands beside it."""
-    if check.metric != "log_mia" or check.null is None:
+    if check.metric != "log_mia" or number(check.null) is None:
         return ""
-    return f", null {check.null:.3f}"
+    return f", null {figure(check.null)}"
 
 
 def _bar(check: Check) -> str:
     """``[..--o--|....]``: interval, estimate and budget on a scale from 0 to 1."""
     cells = ["."] * _BAR
-    if check.estimate is not None and check.low is not None and check.high is not None:
-        for cell in range(_cell(check.low), _cell(check.high) + 1):
+    estimate, low, high = number(check.estimate), number(check.low), number(check.high)
+    if estimate is not None and low is not None and high is not None:
+        for cell in range(_cell(low), _cell(high) + 1):
             cells[cell] = "-"
-        cells[_cell(check.estimate)] = "o"
-    cells[_cell(check.budget)] = "|"
+        cells[_cell(estimate)] = "o"
+    budget = number(check.budget)
+    if budget is not None:
+        cells[_cell(budget)] = "|"
     return f"[{''.join(cells)}]"
 
 
 def _cell(value: float) -> int:
-    return min(_BAR - 1, max(0, int(value * _BAR)))
+    return int(min(max(value, 0.0), 1.0 - 0.5 / _BAR) * _BAR)
 
 
 def _why(report: Report) -> Iterator[str]:
@@ -147,9 +167,17 @@ def _why(report: Report) -> Iterator[str]:
         yield "  Every check passes: the upper bound of each is within its budget."
         return
     for check in ordered[:3]:
-        yield from _wrapped(f"{check.id}: {check.message}", "  ")
+        yield from _wrapped(f"{clean(check.id, _NAME)}: {check.message}{_waiver(check)}", "  ")
     for advice in dict.fromkeys(check.advice for check in ordered[:3] if check.advice):
         yield from _wrapped(f"-> {advice}", "  ")
+
+
+def _waiver(check: Check) -> str:
+    """By whom and until when a check is excused."""
+    if check.verdict != "waived" or check.waiver is None:
+        return ""
+    until, approved = text(check.waiver, "until"), text(check.waiver, "approved_by")
+    return f" Waived until {until} by {approved}: {text(check.waiver, 'reason')}"
 
 
 def _cautions(report: Report) -> Iterator[str]:
@@ -159,14 +187,18 @@ def _cautions(report: Report) -> Iterator[str]:
         yield from _wrapped(f"note: {caution}", "  ")
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
+def _wrapped(words: str, indent: str) -> list[str]:
     return textwrap.wrap(
-        text,
+        clean(words, _TEXT),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent + "   ",
         break_on_hyphens=False,
     )
+
+
+def _name(content: Mapping[str, Any], key: str) -> str:
+    return clean(text(content, key), _NAME)
 
 
 def _tail(path: str) -> str:

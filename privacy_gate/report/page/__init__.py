@@ -1,0 +1,1 @@
+"""What the HTML report is made of: views of a report, and pictures drawn as SVG."""
