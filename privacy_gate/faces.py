@@ -10,11 +10,14 @@ from typing import Any
 
 from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
+from privacy_gate.config.resolution import likely_name
 from privacy_gate.domain import Report, ReportSet
 from privacy_gate.errors import ConfigError, described
-from privacy_gate.gate import run
+from privacy_gate.gate import run_prepared
+from privacy_gate.preparation import prepare
 from privacy_gate.protocols import Renderer
 from privacy_gate.registry import RENDERERS, resolve
+from privacy_gate.reuse import Earlier
 from privacy_gate.signals import Progress
 
 
@@ -31,21 +34,33 @@ def run_all(
     fixtures: str | None = None,
     device: str | None = None,
     allow_roots: Iterable[str] = (),
+    policy_ref: str | None = None,
     progress: Progress | None = None,
+    earlier: Earlier | None = None,
 ) -> ReportSet:
-    """Run every configuration; an error in one becomes its report and does not stop the others."""
+    """Run every configuration, or repeat its ``earlier`` report where nothing has changed; an error
+    in one becomes its report and does not stop the others."""
     reports: list[Report] = []
     names: set[str] = set()
     for path in paths:
         started = provenance.now()
-        name, facts = Path(path).stem, {"path": str(path), "sha256": None}
+        name = likely_name(path)
+        facts: dict[str, Any] = {"path": str(path), "sha256": None, "extends": None}
         try:
             config = load_config(
-                path, model=model, fixtures=fixtures, device=device, allow_roots=allow_roots
+                path,
+                model=model,
+                fixtures=fixtures,
+                device=device,
+                allow_roots=allow_roots,
+                policy_ref=policy_ref,
             )
-            name, facts = config.name, {"path": str(path), "sha256": config.sha256}
+            name = config.name
+            facts |= {"sha256": config.sha256, "extends": config.extends}
             refuse_same_name(config, names)
-            reports.append(run(config, progress=progress))
+            prepared = prepare(config)
+            repeated = None if earlier is None else earlier.instead_of(prepared)
+            reports.append(repeated or run_prepared(prepared, progress))
         except (Exception, SystemExit) as error:  # sys.exit(0) in the user's code is no pass
             if os.environ.get("PRIVACY_GATE_DEBUG"):
                 traceback.print_exc()

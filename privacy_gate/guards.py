@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_gate.domain import Boolean, Integer, Interval, Outputs, Signals
+from privacy_gate.domain import Boolean, Integer, Interval, Outputs, ReceiptFacts, Signals
 from privacy_gate.errors import FixtureError, ModelError, SignalError
 from privacy_gate.protocols import Task
 from privacy_gate.statistics.tails import proportion_interval
@@ -61,6 +61,17 @@ def refuse_unexpected(
             " expected.",
             hint="The model is not run as it is meant to be (scale, channel order, label order,"
             " output), or it changed: mend the configuration or model.expected.",
+            location=location,
+        )
+
+
+def refuse_other_model(receipt: ReceiptFacts | None, sha256: str, location: str | None) -> None:
+    """Raise when the training receipt is that of another model."""
+    if receipt is not None and receipt.model_sha256 != sha256:
+        raise FixtureError(
+            f"The training receipt is for the model {receipt.model_sha256[:12]}…, not for this one,"
+            f" {sha256[:12]}….",
+            hint="Give the receipt that this model's training wrote.",
             location=location,
         )
 

@@ -27,7 +27,7 @@ from privacy_gate.errors import FixtureError, UsageError
 from privacy_gate.fixtures.columns import values_of
 from privacy_gate.fixtures.identity import Digests, content_digests, value_digests
 from privacy_gate.fixtures.key import KEY_BYTES, current_key, fingerprint
-from privacy_gate.fixtures.receipt import TrainingReceipt, hashes, model_digest, write_receipt
+from privacy_gate.fixtures.receipt import TrainingReceipt, hashes, write_receipt
 from privacy_gate.fixtures.split import flip
 
 Identifiers = Sequence[str] | Sequence[int] | NDArray[Any]
@@ -107,7 +107,7 @@ class Receipt:
             )
         receipt = TrainingReceipt(
             seen=frozenset(self._seen),
-            model_sha256=model_digest(Path(model)),
+            model_sha256=_model_digest(Path(model)),
             key=fingerprint(self._key),
             identified_by=self._identified_by,
         )
@@ -130,6 +130,15 @@ def _column(identifiers: Identifiers) -> NDArray[Any]:
             hint="Convert them: numpy turns a mixture of numbers and None into objects.",
         )
     return values_of(column, "identifiers", "what was given")
+
+
+def _model_digest(path: Path) -> str:
+    """The digest as the gate computes it, external data and shards included."""
+    from privacy_gate.models.model_file import check_model_path, model_sha256
+
+    model_format = "onnx" if path.suffix == ".onnx" else "torch"
+    check_model_path(path, model_format, None)
+    return model_sha256(path, model_format)
 
 
 def _key(key: bytes | None, root: str | os.PathLike[str], environment: Mapping[str, str]) -> bytes:

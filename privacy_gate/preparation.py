@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate import provenance
+from privacy_gate.baseline.feasible import with_increases
+from privacy_gate.baseline.finding import NONE_YET, Baseline, find_baseline
 from privacy_gate.config import Config
+from privacy_gate.config.code import code_sha256, file_sha256
+from privacy_gate.config.paths import shown_path
 from privacy_gate.domain import Boolean, Check, Fixtures, Integer, Report, Sizes, Split
 from privacy_gate.errors import FixtureError
 from privacy_gate.feasibility import Feasibility, feasibility
 from privacy_gate.fixtures import load_fixtures
+from privacy_gate.fixtures.reference import Reading
 from privacy_gate.programme import Programme, programme
 from privacy_gate.ranking import independent_records, tie_keys
 from privacy_gate.stopwatch import Stopwatch
-from privacy_gate.terms import PlannedCheck
+from privacy_gate.terms import PlannedCheck, waiver_cautions, waiver_facts
+from privacy_gate.verdict import apply_waivers, outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +45,34 @@ class Prepared:
     feasible: Feasibility
     started: str
     stopwatch: Stopwatch
+    baseline: Baseline | None = None
+
+    def sizes_of(self, learned: bool) -> Sizes:
+        """The sizes that an attack's checks rest on; see ``PlannedCheck.sizes``."""
+        return replace(self.sizes, population=None) if learned else self.sizes
+
+    @cached_property
+    def _code_sha256(self) -> str:
+        return code_sha256(self.config.settings, self.config.python_path)
+
+    @property
+    def today(self) -> date:
+        """The day that waivers and tolerances are held against, UTC."""
+        return datetime.now(UTC).date()
 
     @property
     def tolerates_inconclusive(self) -> bool:
-        """Whether the policy tolerates inconclusive checks today."""
-        policy = self.config.statistics.on_inconclusive
-        return not isinstance(policy, str) and datetime.now(UTC).date() <= policy.warn_until
+        """Whether the terms tolerate inconclusive checks today."""
+        until = self.config.terms.warn_until
+        return until is not None and self.today <= until
 
     @property
     def decidable(self) -> bool:
-        """Whether it makes sense to open the model: no budget is out of reach of these sizes."""
-        return not self.feasible.impossible or self.tolerates_inconclusive
+        """Whether it makes sense to open the model: no budget is out of reach of these sizes, or
+        that is tolerated or waived."""
+        today = self.today
+        waived = {w.check for w in self.config.terms.waivers if today <= w.until}
+        return self.feasible.impossible.keys() <= waived or self.tolerates_inconclusive
 
     def facts(self) -> dict[str, Any]:
         """The fields of the report that are known already."""
@@ -56,10 +80,19 @@ class Prepared:
         return {
             "name": config.name,
             "task": config.task,
-            "config": {"path": shown(config, config.path), "sha256": config.sha256},
+            "config": {
+                "path": shown(config, config.path),
+                "sha256": config.sha256,
+                "extends": config.extends,
+                "code_sha256": self._code_sha256,
+                "baseline_sha256": config.baseline_path and file_sha256(config.baseline_path),
+            },
             "overrides": tuple(config.overrides),
-            "waivers": self._waivers(),
-            "tolerated": self.tolerates_inconclusive,
+            "policy": config.policy,
+            "base": config.base,
+            "changes": config.changes,
+            "baseline": None if self.baseline is None else self.baseline.facts(),
+            "waivers": waiver_facts(config.terms, self.today),
             "fixtures": {
                 "path": shown(config, data.path),
                 "sha256": data.sha256,
@@ -72,7 +105,7 @@ class Prepared:
                 "training_records": data.training_records,
                 "member_sampling": data.member_sampling,
                 "assignment": data.assignment,
-                "receipt": None,
+                "receipt": None if data.receipt is None else asdict(data.receipt),
                 "ood": {},
             },
             "fixture_checks": data.checks,
@@ -82,17 +115,25 @@ class Prepared:
     def without_verdict(self, reason: str) -> Report:
         """The report when the model is not opened: what cannot be decided, and what is not run."""
         impossible = self.feasible.impossible
+        undecided = [self._undecided(check, reason) for check in self.programme.checks]
+        waivers = self.config.terms.waivers
+        checks = (*apply_waivers(undecided, waivers, self.today), *self.programme.unmade())
         return Report(
             **self.facts(),
-            verdict="inconclusive",
+            tolerated=self.tolerates_inconclusive,
+            verdict=outcome(checks, self.config.changes),
             complete=False,
             model={
                 "path": shown(self.config, self.config.model_path),
                 "format": self.config.model.format,
             },
-            checks=tuple(self._undecided(check, reason) for check in self.programme.checks),
+            checks=checks,
             attacks=self.programme.not_run,
-            cautions=(*dict.fromkeys(impossible.values()), *self.feasible.cautions),
+            cautions=(
+                *self._about_terms(),
+                *dict.fromkeys(impossible.values()),
+                *self.feasible.cautions,
+            ),
             timing=self.stopwatch.timing(0),
             environment=provenance.environment(None, self.config.statistics.seed),
         )
@@ -105,7 +146,11 @@ class Prepared:
 
     def cautions(self) -> tuple[str, ...]:
         """What a reader should know about the numbers."""
-        found = [*self.feasible.cautions, *dict.fromkeys(self.feasible.impossible.values())]
+        found = [
+            *self._about_terms(),
+            *self.feasible.cautions,
+            *dict.fromkeys(self.feasible.impossible.values()),
+        ]
         if self.config.task == "classification" and self.config.model.expected is None:
             found.append("Preprocessing not verified: model.expected is not set.")
         if self.config.task == "custom":
@@ -126,38 +171,42 @@ class Prepared:
             found.append(
                 "How the members were sampled is unknown: intervals describe records like these."
             )
-        return (*found, "Membership is declared, not verified.")
+        if self.data.receipt is None:
+            found.append("Membership is declared, not verified.")
+        verified = self.config.fixtures.verify
+        if verified is not None and verified != "all":
+            found.append(f"Of the records that are referred to, {verified} were verified by hash.")
+        return tuple(found)
 
-    def _waivers(self) -> tuple[dict[str, Any], ...]:
-        policy = self.config.statistics.on_inconclusive
-        if isinstance(policy, str):
-            return ()
-        return (
-            {
-                "check": "inconclusive checks",
-                "reason": policy.reason,
-                "until": policy.warn_until.isoformat(),
-                "expired": not self.tolerates_inconclusive,
-            },
-        )
+    def _about_terms(self) -> tuple[str, ...]:
+        """What a reader should know about the terms."""
+        none_yet = (NONE_YET,) if self.programme.waiting else ()
+        waivers = waiver_cautions(self.config.terms, self.today)
+        return (*self.config.cautions, *none_yet, *waivers)
 
 
-def prepare(config: Config) -> Prepared:
-    """Load and verify the fixtures and settle what will be checked. Raises ``PrivacyGateError``."""
+def prepare(config: Config, *, compared: bool = True) -> Prepared:
+    """Load and verify the fixtures and settle what will be checked; unless ``compared``, without
+    the baseline and all increases. Raises ``PrivacyGateError``."""
     started, stopwatch = provenance.now(), Stopwatch()
-    splits = config.splits
+    splits, confidence = config.splits, config.statistics.confidence
     with stopwatch.step("load"):
         data = load_fixtures(
             config.fixtures_path,
             label=config.fixtures.label,
             sha256=config.fixtures.sha256,
             splits=(splits.support, splits.calibration, splits.evaluation),
+            receipt=config.receipt_path,
+            reading=_reading(config),
             root=config.root,
         )
         keys = tie_keys(data, config.statistics.seed)
         independent = independent_records(data, keys)
         rows = np.flatnonzero(independent & (data.split == Split.EVALUATION))
     todo = programme(config, data, independent)
+    baseline = find_baseline(config, data.sha256) if compared else None
+    if baseline is None or baseline.kind == "none":
+        todo = todo.without_baseline()
     members = int(data.is_member[rows].sum())
     _refuse_empty_side(members, rows.size - members)
     # what was thinned is no uniform sample of the training records: no population is known then
@@ -171,10 +220,26 @@ def prepare(config: Config) -> Prepared:
         independent=independent,
         rows=rows,
         sizes=sizes,
-        feasible=feasibility(todo.checks, sizes, config.statistics.confidence),
+        feasible=with_increases(
+            feasibility(todo.checks, sizes, confidence), todo.checks, sizes, confidence, baseline
+        ),
         started=started,
         stopwatch=stopwatch,
+        baseline=baseline,
     )
+
+
+def _reading(config: Config) -> Reading | None:
+    """How records that are referred to are read; ``None`` if the configuration does not say."""
+    settings = config.fixtures
+    if config.fixtures_root is None and settings.loader is None and settings.verify is None:
+        return None
+    loader = None
+    if settings.loader is not None:
+        loader = config.load_callable(settings.loader, "fixtures", "loader")
+    held = config.fixtures_path
+    root = config.fixtures_root or (held if held.is_dir() else held.parent)
+    return Reading(root, loader, settings.verify or "all")
 
 
 def _refuse_empty_side(members: int, nonmembers: int) -> None:
@@ -187,6 +252,4 @@ def _refuse_empty_side(members: int, nonmembers: int) -> None:
 
 def shown(config: Config, path: Path) -> str:
     """A path as it reads in a report: relative to the project if it lies inside."""
-    return (
-        path.relative_to(config.root).as_posix() if path.is_relative_to(config.root) else str(path)
-    )
+    return shown_path(path, config.root)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from privacy_gate.attacks.few_shot.draws import records_needed
 from privacy_gate.attacks.threshold import ThresholdAttack
-from privacy_gate.domain import AttackResult, Boolean, Fixtures, Split
+from privacy_gate.config.available import access_obstacle, open_configured
+from privacy_gate.domain import AttackResult, Boolean, Check, Fixtures, Split
 from privacy_gate.errors import ConfigError, FixtureError
 from privacy_gate.protocols import Attack
-from privacy_gate.registry import SUITES, open_attack, split_family
+from privacy_gate.registry import SUITES, split_family
 from privacy_gate.terms import PlannedCheck
 
 if TYPE_CHECKING:
@@ -20,29 +21,61 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Programme:
-    """The attacks that will run, those of a suite that cannot, and every check by budget line."""
+    """The attacks that will run, those of a suite that cannot, and every check by budget line.
+
+    ``dropped``: checks that must be made, by the terms of the base branch, and cannot be.
+    """
 
     attacks: tuple[Attack, ...]
     not_run: tuple[AttackResult, ...]
     checks: tuple[PlannedCheck, ...]
+    dropped: tuple[PlannedCheck, ...] = ()
+    waiting: tuple[PlannedCheck, ...] = ()
+    """Increases that are not judged yet, because there is no baseline."""
+
+    def without_baseline(self) -> Programme:
+        """The programme where nothing is known that an increase could be judged against."""
+        return replace(
+            self,
+            checks=tuple(check for check in self.checks if not check.increase),
+            dropped=tuple(check for check in self.dropped if not check.increase),
+            waiting=tuple(check for check in self.checks if check.increase),
+        )
 
     def reads(self, what: str) -> bool:
         """Whether an attack reads ``features`` or ``outputs`` of the model."""
         return any(what in attack.reads for attack in self.attacks)
 
+    def unmade(self) -> tuple[Check, ...]:
+        """The dropped checks as they are reported: a run with one of them never passes."""
+        reasons = {attack.name: attack.reason for attack in self.not_run}
+        return tuple(
+            check.undecided(
+                "not_run",
+                "The base branch demands this check. "
+                + reasons.get(check.attack, f"The attack {check.attack} is not configured here."),
+                "Configure it again, or merge the change of the terms first.",
+            )
+            for check in self.dropped
+        )
+
 
 def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme:
-    """Expand suites and budgets.
+    """Expand suites, and choose the checks of ``config.terms`` that can be made.
 
     An attack of a suite that the model's configuration or the fixtures do not allow is listed with
     the reason; an attack named singly must run. Raises ``ConfigError`` or ``FixtureError``.
     """
     attacks: dict[str, Attack] = {}
     not_run: list[AttackResult] = []
+    too_small: set[str] = set()
     for position, name in enumerate(config.attacks):
         for member in SUITES.get(name, (name,)):
-            attack = _attack(config, member)
-            obstacle = _obstacle(config, data, independent, attack)
+            attack = _attack(config, member, config.location("attacks", position))
+            scarce = _too_few(data, independent, attack)
+            obstacle = access_obstacle(config.model, attack) or scarce
+            if scarce is not None:
+                too_small.add(member)
             if obstacle is None:
                 attacks.setdefault(member, attack)
             elif name in SUITES:
@@ -50,55 +83,39 @@ def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme
             else:
                 obstacle.location = config.location("attacks", position)
                 raise obstacle
-    return Programme(tuple(attacks.values()), tuple(not_run), tuple(_checks(config, attacks)))
+    may_be_left_out = too_small - set(config.terms.singly)
+    wanted = [check for check in config.terms.checks if check.attack not in may_be_left_out]
+    _refuse_unused_budgets(config, wanted, attacks)
+    return Programme(
+        attacks=tuple(attacks.values()),
+        not_run=tuple(not_run),
+        checks=tuple(check for check in wanted if check.attack in attacks),
+        dropped=tuple(check for check in wanted if check.attack not in attacks),
+    )
 
 
-def _checks(config: Config, attacks: Sequence[str] | dict[str, Attack]) -> Iterator[PlannedCheck]:
-    for position, budget in enumerate(config.budgets):
-        wanted = config.attacks_for(budget)
-        chosen = [name for name in attacks if name in wanted]
-        if not chosen:
+def _refuse_unused_budgets(
+    config: Config, wanted: Iterable[PlannedCheck], attacks: Collection[str]
+) -> None:
+    """A budget that nothing is held against would look as if it were kept."""
+    used = {(check.path, check.line) for check in wanted}
+    for check in config.terms.checks:
+        if (check.path, check.line) not in used:
             raise ConfigError(
                 "This budget matches no attack that runs.",
                 hint=f"These run: {', '.join(attacks) or 'none'}.",
-                location=config.location("budgets", position),
-            )
-        for name in chosen:
-            yield PlannedCheck(
-                attack=name,
-                metric=budget.metric_key,
-                budget=budget.max,
-                warn_at=budget.warn_at,
-                line=config.line_of("budgets", position),
-                learned=split_family(name) is not None,
+                location=f"{check.path or config.source.file}:{check.line}",
             )
 
 
-def _attack(config: Config, name: str) -> Attack:
+def _attack(config: Config, name: str, location: str) -> Attack:
     if config.task == "custom":
         return ThresholdAttack(name, name)
-    try:
-        attack: Attack = open_attack(name, config.attack_section(name).options)
-    except TypeError:
-        raise ConfigError(
-            f"The attack {name!r} does not take all of these options.",
-            hint="features is for simple-shot-K and laplacian-shot-K, draws for few-shot attacks.",
-            location=config.location("attacks"),
-        ) from None
-    return attack
+    return open_configured(config.settings, name, location)
 
 
-def _obstacle(
-    config: Config, data: Fixtures, independent: Boolean, attack: Attack
-) -> ConfigError | FixtureError | None:
-    """Why the attack cannot run, or ``None``."""
-    access = _access(config)
-    if attack.access not in access:
-        return ConfigError(
-            f"The attack {attack.name!r} needs {attack.access}, and the model's configuration"
-            f" offers {', '.join(access)} only.",
-            hint=_HOW_TO_OFFER.get(attack.access),
-        )
+def _too_few(data: Fixtures, independent: Boolean, attack: Attack) -> FixtureError | None:
+    """What the attack has too few labelled records for, or ``None``."""
     family = split_family(attack.name)
     if family is None:
         return None
@@ -112,23 +129,6 @@ def _obstacle(
                 hint="Add fixture records, raise that split's share, or use fewer shots.",
             )
     return None
-
-
-_HOW_TO_OFFER = {
-    "features": "Name a layer (torch) or one more output (ONNX) in model.features; an ONNX file"
-    " has to be exported with the layer among its outputs.",
-    "gradients": "Use a model of format torch.",
-    "scores": "Choose an output with scores in model.output.",
-}
-
-
-def _access(config: Config) -> tuple[str, ...]:
-    """What an attacker sees of the model as configured."""
-    if config.model.output.kind == "labels":
-        return ("labels",)
-    features = ("features",) if config.model.features else ()
-    gradients = ("gradients",) if config.model.format == "torch" else ()
-    return ("labels", "scores", *features, *gradients)
 
 
 def _not_run(attack: Attack, reason: str) -> AttackResult:

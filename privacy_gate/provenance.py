@@ -24,12 +24,16 @@ def run_facts(started: str, directory: Path) -> dict[str, Any]:
     """The report's ``run`` object, from GitHub's variables where they are set, else from git."""
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     run_id = os.environ.get("GITHUB_RUN_ID")
+    # after another workflow, GitHub's variables name the default branch, whatever was checked out
+    told = os.environ.get("GITHUB_EVENT_NAME") != "workflow_run"
+    commit = os.environ.get("GITHUB_SHA") if told else None
+    ref = os.environ.get("GITHUB_REF") if told else None
     return {
         "started": started,
         "finished": now(),
         "tool_version": __version__,
-        "commit": os.environ.get("GITHUB_SHA") or _git(directory, "rev-parse", "HEAD"),
-        "ref": os.environ.get("GITHUB_REF") or _git(directory, "rev-parse", "--abbrev-ref", "HEAD"),
+        "commit": commit or _git(directory, "rev-parse", "HEAD"),
+        "ref": ref or _git(directory, "rev-parse", "--abbrev-ref", "HEAD"),
         "repository": repository,
         "run_url": f"{server}/{repository}/actions/runs/{run_id}" if run_id else None,
     }

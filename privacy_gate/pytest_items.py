@@ -11,6 +11,7 @@ import pytest
 
 from privacy_gate import provenance
 from privacy_gate.config import load_config
+from privacy_gate.config.resolution import likely_name
 from privacy_gate.domain import Check, Report
 from privacy_gate.errors import PrivacyGateError, described
 from privacy_gate.faces import error_report, refuse_same_name
@@ -42,11 +43,13 @@ class PrivacyGateFile(pytest.File):
         """One item per check, in the order of the budgets; a broken configuration or fixture set is
         a collection error of one sentence."""
         started = provenance.now()
-        name, facts = self.path.stem, {"path": str(self.path), "sha256": None}
+        name = likely_name(self.path)
+        facts: dict[str, Any] = {"path": str(self.path), "sha256": None, "extends": None}
         try:
             config = load_config(self.path, **self.gate.overrides())
             refuse_same_name(config, self.gate.names_beside(self.path))
-            name, facts["sha256"] = config.name, config.sha256
+            name = config.name
+            facts |= {"sha256": config.sha256, "extends": config.extends}
             self._prepared = prepare(config)
         except PrivacyGateError as error:
             report = error_report(error, name=name, config=facts, started=started)
@@ -54,7 +57,12 @@ class PrivacyGateFile(pytest.File):
             raise self.CollectError(str(error)) from None
         not_yet = self._prepared.without_verdict("Not run: its test item was not run.")
         self.gate.record(self.path, not_yet.to_dict())
-        for check in self._prepared.programme.checks:
+        changed = [change.message for change in config.changes if change.blocking]
+        if changed:
+            name = "changed-terms"
+            nodeid = f"{self.nodeid}::{name}"
+            yield ChangedTermsItem.from_parent(self, name=name, nodeid=nodeid, messages=changed)
+        for check in (*self._prepared.programme.checks, *self._prepared.programme.dropped):
             # spelled out, so that pytest reads its last part as it does from the cache of --lf
             nodeid = f"{self.nodeid}::{check.id}"
             yield PrivacyGateItem.from_parent(self, name=check.id, nodeid=nodeid, planned=check)
@@ -87,8 +95,29 @@ class PrivacyGateFile(pytest.File):
         return self._report is not None and self._report.tolerated
 
 
+class ChangedTermsItem(pytest.Item):
+    """Fails where the terms were loosened, since the run fails then whatever is measured."""
+
+    def __init__(self, *, messages: list[str], **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.messages = messages
+        self.add_marker("privacy_gate")
+
+    def runtest(self) -> None:
+        """Fail with what was loosened."""
+        raise CheckFailed(" ".join(self.messages))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
+        """The messages alone."""
+        return str(excinfo.value)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The configuration."""
+        return self.path, None, f"privacy gate: {self.name}"
+
+
 class PrivacyGateItem(pytest.Item):
-    """One check. Everything but a pass fails the item; nothing is ever skipped."""
+    """One check. Everything but a pass or a valid waiver fails the item; nothing is skipped."""
 
     def __init__(self, *, planned: PlannedCheck, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -118,7 +147,7 @@ class PrivacyGateItem(pytest.Item):
             if value is not None
         ]
         tolerated = check.verdict == "inconclusive" and self.parent_file.tolerated
-        if check.verdict != "pass" and not tolerated:
+        if check.verdict not in ("pass", "waived") and not tolerated:
             raise CheckFailed(f"{check.verdict}: {check.message} {check.advice}".rstrip())
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_: Any) -> str:
@@ -133,6 +162,6 @@ class PrivacyGateItem(pytest.Item):
         return str(super().repr_failure(excinfo))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """The budget's line in the configuration."""
-        line = self.planned.line
+        """The budget's line, if it stands in the configuration."""
+        line = self.planned.line if self.planned.path is None else None
         return self.path, None if line is None else line - 1, f"privacy gate: {self.name}"

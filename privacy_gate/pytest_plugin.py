@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--privacy-gate-report",
         metavar="DIR",
-        help="Write report.json here, or in one sub-directory per configuration if several.",
+        help="Write every report format here, and one sub-directory per configuration if several.",
     )
     for name, help_text in (
         ("model", "Judge this model file instead of the configured one."),

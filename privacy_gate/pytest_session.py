@@ -143,6 +143,7 @@ class GateSession:
         """The report of a configuration; an error if pytest never came to collect it."""
         if str(path) not in self.reports:
             from privacy_gate import provenance
+            from privacy_gate.config.resolution import likely_name
             from privacy_gate.faces import error_report
 
             error = UsageError(
@@ -150,7 +151,8 @@ class GateSession:
                 hint="Mend what stopped pytest, or leave out --lf and the like.",
             )
             facts = {"path": str(path), "sha256": None}
-            report = error_report(error, name=path.stem, config=facts, started=provenance.now())
+            name, started = likely_name(path), provenance.now()
+            report = error_report(error, name=name, config=facts, started=started)
             self.record(path, report.to_dict())
         return self.reports[str(path)]
 
@@ -158,12 +160,12 @@ class GateSession:
         folder = _report_folder(self.config)
         if folder is None:
             return
-        from privacy_gate.report.json_report import dumps
+        from privacy_gate.commands.report_files import write_reports
+        from privacy_gate.domain import ReportSet
+        from privacy_gate.report.parse import report_from_dict
 
-        for content in self.reports.values():
-            target = folder / content["name"] if len(self.paths) > 1 else folder
-            target.mkdir(parents=True, exist_ok=True)
-            (target / "report.json").write_text(dumps(content), encoding="utf-8")
+        reports = [report_from_dict(content) for content in self.reports.values()]
+        write_reports(folder, ReportSet(tuple(reports)))
 
     def _shown_paths(self) -> list[Path]:
         root = self.config.rootpath
@@ -186,7 +188,9 @@ def without_unrun(report: dict[str, Any], ran: set[str]) -> dict[str, Any]:
         else {**check, "verdict": "not_run", "message": "Not run: its test item was not run."}
         for check in report["checks"]
     ]
-    failed = any(check["verdict"] == "fail" for check in checks)
+    failed = any(check["verdict"] == "fail" for check in checks) or any(
+        change["blocking"] for change in report["changes"]
+    )
     verdict = "fail" if failed else "inconclusive"
     return {**report, "checks": checks, "complete": False, "verdict": verdict}
 

@@ -6,15 +6,19 @@ survives Holm over all checks of the configuration. inconclusive: everything els
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 
-from privacy_gate.domain import Check, Measurement, Metric, Outcome, Sizes, Verdict
+from privacy_gate.domain import Change, Check, Measurement, Metric, Outcome, Sizes, Verdict
+from privacy_gate.increases import beside_the_baseline, increase_words, measured_increase
+from privacy_gate.statistics.difference import Difference
 from privacy_gate.statistics.log_mia import excess, leakage_word
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.multiplicity import holm
 from privacy_gate.statistics.planning import characteristic, round_up
 from privacy_gate.statistics.scores import SortedScores
-from privacy_gate.terms import PlannedCheck
+from privacy_gate.terms import PlannedCheck, Waiver
 
 DIRECTION_LEVEL = 0.001
 """Error, over all attacks, of calling an AUC below 0.5 a wrong direction."""
@@ -28,24 +32,32 @@ def judge(
     confidence: float,
     episode_size: int = 15,
     wrong_direction: Collection[str] = (),
+    differences: Mapping[tuple[str, Metric], Difference] | None = None,
 ) -> list[Check]:
     """Judge all checks of one configuration together (Holm needs all of them).
 
     ``scores`` by attack name, of evaluation records. An attack in ``wrong_direction`` scores
-    members below non-members: it is never a pass.
+    members below non-members: it is never a pass. ``differences`` to the baseline, by attack and
+    metric, where there is one.
     """
     level = (1 - confidence) / 2
-    holm_level = level / len(planned)
+    holm_level = level / max(1, len(planned))
+    known = differences or {}
     measured, p_values = [], []
     for check in planned:
         judged = statistic(check.metric, episode_size)
         of_attack = scores[check.attack]
         own = check.sizes(sizes)
+        if check.increase:
+            found = known.get((check.attack, check.metric))
+            measured.append(measured_increase(check, found, own, level))
+            p_values.append(1.0 if found is None else found.p_value(check.budget))
+            continue
         measured.append(judged.measure(of_attack, level, holm_level, own))
         p_values.append(judged.p_value(of_attack, check.budget, holm_level, own))
     rejected = holm(p_values, level)
-    return [
-        _check(
+    checks = [
+        judged_check(
             *row,
             row[0].sizes(sizes),
             level,
@@ -55,18 +67,54 @@ def judge(
         )
         for row in zip(planned, measured, p_values, rejected, strict=True)
     ]
+    return [
+        beside_the_baseline(
+            check, plan, value, known.get((plan.attack, plan.metric)), sizes, episode_size
+        )
+        for check, plan, value in zip(checks, planned, measured, strict=True)
+    ]
 
 
-def outcome(checks: Sequence[Check]) -> Outcome:
-    """The verdict of a run. No checks, or a check without a verdict, is never a pass."""
+def apply_waivers(
+    checks: Iterable[Check],
+    waivers: Iterable[Waiver],
+    today: date,
+    wrong_direction: Collection[str] = (),
+) -> list[Check]:
+    """The checks, those that failed or are undecided ``waived`` where a waiver is valid ``today``.
+
+    Never those of an attack in ``wrong_direction``: these say that something else is broken.
+    """
+    valid = {waiver.check: waiver for waiver in waivers if today <= waiver.until}
+    return [
+        replace(check, verdict="waived", waiver=valid[check.id].facts())
+        if check.id in valid
+        and check.verdict in ("fail", "inconclusive")
+        and check.attack not in wrong_direction
+        else check
+        for check in checks
+    ]
+
+
+def outcome(checks: Sequence[Check], changes: Iterable[Change] = ()) -> Outcome:
+    """The verdict of a run. No checks, or a check without a verdict, is never a pass, nor is one
+    that is waived; a blocking change of the terms is a fail."""
     verdicts = {check.verdict for check in checks}
-    if "fail" in verdicts:
+    if "fail" in verdicts or any(change.blocking for change in changes):
         return "fail"
-    if not checks or "not_run" in verdicts:
-        return "inconclusive"
-    if "inconclusive" in verdicts:
-        return "inconclusive"
-    return "pass"
+    return "pass" if verdicts == {"pass"} else "inconclusive"
+
+
+def tolerated(
+    checks: Iterable[Check], inconclusive: bool, wrong_direction: Collection[str] = ()
+) -> bool:
+    """Whether there are undecided or waived checks and all of them are tolerated: waived, or
+    undecided where ``inconclusive`` says so and the attack points the right way."""
+    open_ones = [check for check in checks if check.verdict in ("inconclusive", "waived")]
+    return bool(open_ones) and all(
+        check.verdict == "waived" or (inconclusive and check.attack not in wrong_direction)
+        for check in open_ones
+    )
 
 
 def wrong_directions(scores: Mapping[str, SortedScores]) -> frozenset[str]:
@@ -78,10 +126,10 @@ def wrong_directions(scores: Mapping[str, SortedScores]) -> frozenset[str]:
     return frozenset(name for name, below in zip(names, rejected, strict=True) if below)
 
 
-def _check(
+def judged_check(
     planned: PlannedCheck,
     measured: Measurement,
-    p_value: float,
+    p_value: float | None,
     rejected: bool,
     sizes: Sizes,
     level: float,
@@ -89,9 +137,11 @@ def _check(
     episode_size: int,
     wrong_direction: bool,
 ) -> Check:
+    """One check with its verdict and words. ``rejected``: its p-value survived Holm; ``sizes`` are
+    its own, ``level`` is λ and ``holm_level`` λ/M."""
     verdict = _verdict(measured, planned.budget, rejected)
     if wrong_direction and verdict == "pass":
-        verdict, message, advice = _WRONG_DIRECTION
+        verdict, message, advice = WRONG_DIRECTION
     else:
         message, advice = _words(planned, measured, verdict, p_value, sizes)
     return Check(
@@ -115,7 +165,9 @@ def _check(
         p_value=p_value,
         method=measured.method,
         counts=measured.counts,
-        characteristic=characteristic(
+        characteristic=None
+        if planned.increase
+        else characteristic(
             statistic(planned.metric, episode_size), planned.budget, level, holm_level, sizes
         ),
     )
@@ -133,12 +185,13 @@ def _above(estimate: float | None, limit: float | None) -> bool:
     return estimate is not None and limit is not None and estimate > limit
 
 
-_WRONG_DIRECTION: tuple[Verdict, str, str] = (
+WRONG_DIRECTION: tuple[Verdict, str, str] = (
     "inconclusive",
     "The attack scores non-members above members (AUC credibly below 0.5), so a low value here is"
     " no sign of safety.",
     "Check that members and non-members are not exchanged, and that a higher score means member.",
 )
+"""Verdict, message and advice for what would pass if the attack did not point the wrong way."""
 
 
 def metric_words(metric: Metric) -> str:
@@ -153,9 +206,15 @@ def metric_words(metric: Metric) -> str:
 
 
 def _words(
-    planned: PlannedCheck, measured: Measurement, verdict: Verdict, p_value: float, sizes: Sizes
+    planned: PlannedCheck,
+    measured: Measurement,
+    verdict: Verdict,
+    p_value: float | None,
+    sizes: Sizes,
 ) -> tuple[str, str]:
     name, budget = metric_words(planned.metric), f"{planned.budget:g}"
+    if planned.increase:
+        return increase_words(name, planned, measured, verdict, p_value, sizes)
     if measured.estimate is None or measured.low is None or measured.high is None:
         return f"{name} cannot be measured: {measured.note}.", "Add evaluation records."
     low, high = f"{measured.low:.3g}", f"{measured.high:.3g}"
@@ -168,7 +227,8 @@ def _words(
             )
         return message, ""
     if verdict == "fail":
-        message = f"{name} is at least {low}, above the budget {budget} (p = {p_value:.2g}).{aside}"
+        chance = "" if p_value is None else f" (p = {p_value:.2g})"
+        message = f"{name} is at least {low}, above the budget {budget}{chance}.{aside}"
         return message, (
             "The model gives members away. Train with less memorisation (earlier stopping,"
             " regularisation, clean labels, differential privacy), then run the gate again."
@@ -205,11 +265,11 @@ def _cure(planned: PlannedCheck, measured: Measurement, sizes: Sizes) -> str:
     gap = planned.budget - estimate
     width = high - estimate if gap > 0 else estimate - low
     if gap == 0 or width <= 0:
-        return f"The estimate lies at the budget; {certifiable}."
+        return f"More records alone would hardly decide it; {certifiable}."
     records = round_up(have * (width / abs(gap)) ** 2)
     decided = "pass" if gap > 0 else "fail"
     if records > 100 * have:
-        return f"The estimate lies at the budget; {certifiable}."
+        return f"More records alone would hardly decide it; {certifiable}."
     return (
         f"If the estimate {estimate:.3g} holds, about {max(records, have):,.0f} evaluation records"
         f" a side would decide it ({decided}); there are {sizes.members} + {sizes.nonmembers};"

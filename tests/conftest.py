@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from plugin_project import Project, load_libraries
 
@@ -26,6 +28,9 @@ def project(libraries, pytester, monkeypatch, bytecode):
     """A throw-away project with the bundled digits, in which pytest is run."""
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
-    for name in ("CONFIG", "MODEL", "FIXTURES", "DEVICE", "ROOTS", "KEY", "DEBUG"):
+    monkeypatch.delitem(sys.modules, "digits_model", raising=False)  # each project has its own
+    for name in (
+        "CONFIG", "MODEL", "FIXTURES", "DEVICE", "ROOTS", "KEY", "DEBUG", "POLICY_REF",
+    ):  # fmt: skip
         monkeypatch.delenv(f"PRIVACY_GATE_{name}", raising=False)
     return Project(pytester)

@@ -135,10 +135,7 @@ def test_suites_expand_in_order_without_duplicates(project):
     assert config.attack_names == (
         "margin", "loss", "confidence", "entropy", "modified-entropy", "correctness",
     )  # fmt: skip
-    assert config.named_singly("loss")
-    assert config.named_singly("margin")
-    assert not config.named_singly("entropy")
-    assert not config.named_singly("threshold")
+    assert config.terms.singly == ("margin", "loss")
     assert config.attacks_for(config.budgets[3]) == ("margin", "loss")
     assert config.attacks_for(config.budgets[0]) == config.attack_names
 

@@ -22,7 +22,7 @@ from gate_project import (
 )
 
 import privacy_gate
-from privacy_gate import gate
+from privacy_gate import gate, scoring
 from privacy_gate.errors import ConfigError, ExitCode, FixtureError
 from privacy_gate.faces import run_all
 
@@ -94,9 +94,7 @@ def test_no_two_reports_share_a_folder(tmp_path):
         (tmp_path / name).mkdir()
         paths.append(tmp_path / name / "privacy_gate.yaml")
         paths[-1].write_text("version: 2\n")
-    assert run(*paths, *paths).folders == (
-        "privacy_gate", "privacy_gate-2", "privacy_gate-3", "privacy_gate-4",
-    )  # fmt: skip
+    assert run(*paths, *paths).folders == ("a", "b", "a-2", "b-2")
 
 
 def test_no_configuration_is_no_pass_by_accident():
@@ -300,12 +298,15 @@ def test_progress_is_told(project):
 # ------------------------------------------------------------------- what nobody has foreseen
 
 
-@pytest.mark.parametrize("where", ["judge", "collect_signals", "attack_result", "stream"])
-def test_the_unforeseen_is_an_error_without_its_text(project, monkeypatch, where, capfd):
+@pytest.mark.parametrize(
+    ("module", "where"),
+    [(gate, "judge"), (scoring, "collect_signals"), (gate, "attack_result"), (scoring, "stream")],
+)
+def test_the_unforeseen_is_an_error_without_its_text(project, monkeypatch, module, where, capfd):
     def broken(*arguments, **options):
         raise RuntimeError("secret 123")
 
-    monkeypatch.setattr(gate, where, broken)
+    monkeypatch.setattr(module, where, broken)
     finished = run(project / "privacy_gate.yaml")
     (report,) = finished.reports
     assert (finished.exit_code, report.verdict, report.complete) == (2, "error", False)

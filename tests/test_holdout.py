@@ -8,7 +8,7 @@ from fixture_sets import ENVIRONMENT, KEY, sides, write_set
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy_gate.errors import FixtureError, UsageError
+from privacy_gate.errors import FixtureError, ModelError, UsageError
 from privacy_gate.fixtures import build_by_coin_flip, load_fixtures
 from privacy_gate.fixtures.receipt import read_receipt
 from privacy_gate.holdout import Holdout, Receipt
@@ -98,7 +98,7 @@ def named(tmp_path):
 
 @pytest.fixture
 def model(tmp_path):
-    path = tmp_path / "model.onnx"
+    path = tmp_path / "model.pt"
     path.write_bytes(b"a model")
     return path
 
@@ -176,5 +176,5 @@ def test_an_empty_receipt_a_mixed_one_and_one_without_a_model_are_refused(tmp_pa
     mixed.saw([1, 2])
     with pytest.raises(UsageError, match="not both"):
         mixed.saw_contents(x=np.zeros((2, 3)))
-    with pytest.raises(FixtureError, match="cannot be read"):
+    with pytest.raises(ModelError, match="does not exist"):
         mixed.write(tmp_path / "r", model=tmp_path / "absent")

@@ -198,7 +198,7 @@ def test_warn_at_leaves_the_verdict_alone():
     [
         ([], "inconclusive"),
         (["pass"], "pass"),
-        (["pass", "waived"], "pass"),
+        (["pass", "waived"], "inconclusive"),
         (["pass", "inconclusive"], "inconclusive"),
         (["pass", "not_run"], "inconclusive"),
         (["fail", "inconclusive", "not_run"], "fail"),

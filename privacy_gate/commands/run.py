@@ -2,47 +2,92 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from privacy_gate.commands.files import PATH, write
-from privacy_gate.errors import ExitCode, UsageError
+from privacy_gate.commands.files import PATH
+from privacy_gate.commands.report_files import (
+    format_options,
+    read_reports,
+    show,
+    take_files,
+    write_files,
+    write_reports,
+)
+from privacy_gate.errors import ExitCode, PrivacyGateError, UsageError
+from privacy_gate.report.comment.escape import clean
+
+if TYPE_CHECKING:
+    from privacy_gate.reuse import Earlier
 
 
 @click.command("run")
 @click.argument("configs", nargs=-1, type=PATH)
-@click.option("--output", type=PATH, help="Directory for report.json, written on errors too.")
-@click.option("--json", "json_file", type=PATH, help="File for the JSON report; - prints it.")
+@click.option("--output", type=PATH, help="Directory for every format, written on errors too.")
+@format_options
 @click.option("--model", help="Judge this model file instead of the configured one.")
 @click.option("--fixtures", help="Use these fixtures instead of the configured ones.")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.")
 @click.option("--allow-root", "allow_roots", multiple=True, help="Also allow paths below this.")
+@click.option("--policy-ref", help="Branch or commit whose budgets and policy count, too.")
+@click.option("--reuse", type=PATH, help="Repeat this earlier report if nothing has changed.")
+@click.option("--default-branch", help="The branch it must be of; GitHub Actions know it.")
 def run_command(
-    configs: tuple[Path, ...], output: Path | None, json_file: Path | None, **overrides: Any
+    configs: tuple[Path, ...],
+    output: Path | None,
+    reuse: Path | None,
+    default_branch: str | None,
+    **options: Any,
 ) -> ExitCode:
     """Run the gate for each CONFIG (default: privacy_gate.yaml) and print its report."""
-    from privacy_gate.faces import rendered, run_all
+    from privacy_gate.faces import run_all
 
+    files = take_files(options)
     paths = configs or (Path("privacy_gate.yaml"),)
-    if json_file is not None and len(paths) > 1:
+    if files and len(paths) > 1:
         raise UsageError(
-            "--json writes one file, but several configurations are run.",
+            f"--{next(iter(files))} writes one file, but several configurations are run.",
             hint="Use --output DIR, which gets one directory per configuration.",
         )
+    earlier = None if reuse is None else _earlier(reuse, default_branch)
     with _progress() as progress:
-        finished = run_all(paths, progress=progress, **overrides)
-    for report, name in zip(finished.reports, finished.folders, strict=True):
-        if output is not None:
-            folder = output / name if len(paths) > 1 else output
-            write(folder / "report.json", rendered(report, "json"))
-        if json_file is not None:
-            write(json_file, rendered(report, "json"))
-        if str(json_file) != "-":
-            click.echo(rendered(report, "terminal"))
+        finished = run_all(paths, progress=progress, earlier=earlier, **options)
+    if output is not None:
+        write_reports(output, finished)
+    write_files(finished, files)
+    if not any(str(path) == "-" for path in files.values()):
+        show(finished)
     return finished.exit_code
+
+
+def _earlier(path: Path, default_branch: str | None) -> Earlier | None:
+    """The reports to repeat; a file that cannot be read is no reason not to run."""
+    from privacy_gate.reuse import Earlier
+
+    try:
+        reports = read_reports(path).reports
+    except PrivacyGateError as error:
+        _say(f"nothing is reused: {error}")
+        return None
+    return Earlier(reports, default_branch or _default_branch(), _say)
+
+
+def _default_branch() -> str | None:
+    """As the event of GitHub Actions says; ``None`` elsewhere."""
+    from privacy_gate.github.event import read_job
+
+    try:
+        return read_job(os.environ).default_branch
+    except PrivacyGateError:
+        return None
+
+
+def _say(line: str) -> None:
+    click.echo(f"privacy-gate: {clean(line, 500)}", err=True)
 
 
 def _progress() -> Any:

@@ -1,10 +1,10 @@
-"""Budgets: a metric, its argument, and the largest value that is tolerated."""
+"""Budgets: a metric, its argument, and the largest value or increase that is tolerated."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Tag
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
 from privacy_gate.config.values import Maximum, Rate, Section, Texts, wrong
@@ -14,10 +14,19 @@ from privacy_gate.domain import Metric
 class BudgetBase(Section):
     """What all budgets have in common."""
 
-    max: Maximum
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["max"]}, {"required": ["max_increase"]}],
+            "dependentRequired": {"warn_at": ["max"]},
+        }
+    )
+
+    max: Maximum | None = None
     """Largest value that is tolerated."""
+    max_increase: Maximum | None = None
+    """Largest increase over the baseline that is tolerated."""
     warn_at: Rate | None = None
-    """An estimate above it is reported, the verdict unchanged."""
+    """An estimate above it is reported, the verdict unchanged; needs max."""
     attacks: Texts | None = None
     """Attacks or suites the budget is for; default: all."""
 
@@ -27,6 +36,12 @@ class BudgetBase(Section):
         name: str = getattr(self, "metric")  # noqa: B009  declared by every subclass
         argument = Metric.ARGUMENTS[name]
         return Metric(name, None if argument is None else getattr(self, argument))
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The largest value by the ending of the check's id: none, or ``:increase``."""
+        both = {"": self.max, ":increase": self.max_increase}
+        return {ending: limit for ending, limit in both.items() if limit is not None}
 
 
 class TprBudget(BudgetBase):

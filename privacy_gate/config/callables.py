@@ -88,7 +88,8 @@ def _refuse_foreign(module: ModuleType, ours: ModuleSpec, location: str) -> None
     raise ConfigError(
         f"python_path offers a module {module.__name__!r}, but Python has already loaded another "
         f"one of that name, {where}.",
-        hint="Rename the module in the project.",
+        hint="Rename the module, or write it with its package, as in fraud.net:build, and let"
+        " python_path be the directory above.",
         location=location,
     )
 

@@ -4,25 +4,27 @@ author learns of all problems at once, whatever else is wrong."""
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from privacy_gate import registry
-from privacy_gate.config.budgets import Budget, BudgetBase
-from privacy_gate.config.problems import Path, Problem, nearest, shown
+from privacy_gate.config.budget_rules import Configured, both, budget_problems, readable_budgets
+from privacy_gate.config.budgets import BudgetBase
+from privacy_gate.config.names import known_names, unknown_attack
+from privacy_gate.config.parts import below, entries, section
+from privacy_gate.config.problems import Problem, shown
 from privacy_gate.config.schema import ModelSection, PreprocessSection, Splits
 from privacy_gate.config.source import Source
 from privacy_gate.domain import decimal
 
-_Section = TypeVar("_Section", bound=BaseModel)
-_BUDGET: TypeAdapter[BudgetBase] = TypeAdapter(Budget)
 _SPLITS = TypeAdapter(Splits)
 _MODEL = TypeAdapter(ModelSection)
 _CODE_FORMATS = ("torchscript", "exported")
 _TORCH_ONLY = ("factory", "kwargs", "weights_key", "strip_prefix")
+_BASELINE_TORCH_ONLY = ("factory", "kwargs")
 _CLASSES_ONLY = (("model", "output", "kind"), ("model", "labels"), ("model", "expected"))
 _SIGNAL = r"[a-z0-9][a-z0-9_-]*"
 _DEFAULT_ATTACKS = ["threshold", "few-shot"]
@@ -47,23 +49,18 @@ def readable(source: Source, problems: Iterable[Problem]) -> Readable:
     """
     wrong = {problem.path for problem in problems}
     data = source.data
-    budgets = {}
-    for index, item in enumerate(_list(data.get("budgets"))):
-        budget = _section(_BUDGET, item, ("budgets", index), wrong)
-        if budget is not None and not _below(("budgets", index, "attacks"), wrong):
-            budgets[index] = budget
-    splits = _section(_SPLITS, data.get("splits", {}), ("splits",), wrong)
-    model = _section(_MODEL, data.get("model"), ("model",), wrong)
+    splits = section(_SPLITS, data.get("splits", {}), ("splits",), wrong)
+    model = section(_MODEL, data.get("model"), ("model",), wrong)
     return Readable(
-        model=None if _below(("model", "trust"), wrong) else model,
-        splits=None if _below(("splits",), wrong) else splits,
+        model=None if below(("model", "trust"), wrong) else model,
+        splits=None if below(("splits",), wrong) else splits,
         attacks={
             index: name
-            for index, item in enumerate(_list(data.get("attacks", _DEFAULT_ATTACKS)))
-            if isinstance(name := _name(item), str) and not _below(("attacks", index), wrong)
+            for index, item in enumerate(entries(data.get("attacks", _DEFAULT_ATTACKS)))
+            if isinstance(name := _name(item), str) and not below(("attacks", index), wrong)
         },
-        budgets=budgets,
-        attacks_complete=not _below(("attacks",), wrong),
+        budgets=readable_budgets(source, wrong),
+        attacks_complete=not below(("attacks",), wrong),
     )
 
 
@@ -71,42 +68,17 @@ def _name(item: Any) -> Any:
     return item.get("name") if isinstance(item, Mapping) else item
 
 
-def _below(path: Path, wrong: Iterable[Path]) -> bool:
-    return any(place[: len(path)] == path for place in wrong)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _section(
-    adapter: TypeAdapter[_Section], value: Any, path: Path, wrong: set[Path]
-) -> _Section | None:
-    if not isinstance(value, Mapping):
-        return None
-    spoilt = {place[len(path)] for place in wrong if place != path and _below(path, [place])}
-    try:
-        return adapter.validate_python({k: v for k, v in value.items() if k not in spoilt})
-    except ValidationError:
-        return None
-
-
 def cross_checks(source: Source, problems: Iterable[Problem]) -> list[Problem]:
     """The problems between keys: formats, shares, attacks, budgets, signals."""
     parts = readable(source, problems)
     return [
         *_model(source, parts.model),
+        *_baseline(source, parts.model),
         *_signals(source),
         *_splits(source, parts.splits),
         *_attacks(source, parts.attacks),
         *_budgets(source, parts),
     ]
-
-
-def expand(names: Iterable[str]) -> tuple[str, ...]:
-    """Attack names in order, suites replaced by their attacks, each once."""
-    singles = [single for name in names for single in registry.SUITES.get(name, (name,))]
-    return tuple(dict.fromkeys(singles))
 
 
 def _model(source: Source, model: ModelSection | None) -> Iterable[Problem]:
@@ -143,6 +115,17 @@ def _preprocess(source: Source, preprocess: PreprocessSection) -> Iterable[Probl
         yield source.problem((*path, "std"), sentence)
 
 
+def _baseline(source: Source, model: ModelSection | None) -> Iterable[Problem]:
+    """A baseline model is opened as the candidate is, from a file of the same format."""
+    written = source.data.get("baseline")
+    if model is None or model.format == "torch" or not isinstance(written, Mapping):
+        return
+    for key in _BASELINE_TORCH_ONLY:
+        if key in written:
+            sentence = f"is read for format torch only, not for {model.format}"
+            yield source.problem(("baseline", key), sentence, key=True)
+
+
 def _signals(source: Source) -> Iterable[Problem]:
     task = source.data.get("task", "classification")
     if task == "custom" and "signals" not in source.data:
@@ -171,20 +154,20 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
     if custom and "attacks" not in source.data:
         yield source.problem(("attacks",), f"is required for task custom{_NAME_SIGNALS}")
         return
-    names = _known_names(source, attacks.values())
+    names = known_names(custom, attacks.values())
     seen: dict[str, int] = {}
     for index, name in attacks.items():
         path = ("attacks", index)
         if name in seen:
             lines = [source.mark(("attacks", place))[0] for place in (seen[name], index)]
-            yield source.problem(path, f"{shown(name)} is listed twice, on lines {_both(lines)}")
+            yield source.problem(path, f"{shown(name)} is listed twice, on lines {both(lines)}")
         seen.setdefault(name, index)
         if custom and name in registry.SUITES:
             yield source.problem(path, f"the suite {name!r} reads class scores{_NAME_SIGNALS}")
         elif custom and re.fullmatch(_SIGNAL, name) is None:
             yield source.problem(path, "expected a signal's name, in lower case as in my-signal_2")
         elif name not in names:
-            yield source.problem(path, _unknown(name, names))
+            yield source.problem(path, unknown_attack(name, names))
         elif (*path, "paper_episodes") in source.values and not registry.split_family(name):
             yield source.problem((*path, "paper_episodes"), "is for few-shot attacks only")
         elif name in registry.SUITES and not registry.SUITES[name]:
@@ -194,71 +177,13 @@ def _attacks(source: Source, attacks: Mapping[int, str]) -> Iterable[Problem]:
 _NAME_SIGNALS = "; list the names of the signals that your function returns"
 
 
-def _known_names(source: Source, written: Collection[str]) -> Collection[str]:
-    """The names that may be used; of task custom only the user knows the signals."""
-    if source.data.get("task") == "custom":
-        return written
-    few_shot = [name for name in written if registry.split_family(name) is not None]
-    examples = [f"{family}-5" for family in registry.FAMILIES]
-    return (*registry.SUITES, *registry.attack_targets(), *examples, *few_shot)
-
-
-def _unknown(name: str, names: Iterable[str]) -> str:
-    return f"unknown attack {shown(name)}. {nearest(name, names)}"
-
-
-def _both(lines: list[int]) -> str:
-    return " and ".join(str(line) for line in lines)
-
-
 def _budgets(source: Source, parts: Readable) -> Iterable[Problem]:
-    restricted = [name for budget in parts.budgets.values() for name in budget.attacks or ()]
-    custom = source.data.get("task") == "custom"
     listed = parts.attacks.values()
-    names = _known_names(source, [*listed] if custom else [*listed, *restricted])
-    written = [name for name in parts.attacks.values() if name in names]
+    custom = source.data.get("task") == "custom"
+    names = known_names(custom, listed)
+    written = [name for name in listed if name in names]
     complete = parts.attacks_complete and len(written) == len(parts.attacks)
-    configured = expand(written)
-    first: dict[str, int] = {}
-    for index, budget in parts.budgets.items():
-        yield from _levels(source, index, budget)
-        yield from _restriction(source, index, budget, configured if complete else None, names)
-        chosen = [name for name in expand(budget.attacks or configured) if name in configured]
-        checks = [f"{name}/{budget.metric_key}" for name in chosen]
-        taken = next((check for check in checks if check in first), None)
-        if taken is not None:
-            lines = [source.mark(("budgets", place))[0] for place in (first[taken], index)]
-            sentence = f"the check {taken!r} has two budgets, on lines {_both(lines)}"
-            yield source.problem(("budgets", index), sentence)
-        for check in checks:
-            first.setdefault(check, index)
-
-
-def _levels(source: Source, index: int, budget: BudgetBase) -> Iterable[Problem]:
-    key = budget.metric_key
-    chance = 0.5 if key.name == "auc" else key.argument
-    if isinstance(chance, float) and (
-        budget.max < chance or (budget.max == chance and key.name == "auc")
-    ):
-        sentence = (
-            f"a budget of {budget.max:g} can never pass: without any leakage {key} is {chance:g}"
-        )
-        yield source.problem(("budgets", index, "max"), sentence)
-    if budget.warn_at is not None and budget.warn_at >= budget.max:
-        sentence = f"must be less than max, {budget.max:g}"
-        yield source.problem(("budgets", index, "warn_at"), sentence)
-
-
-def _restriction(
-    source: Source,
-    index: int,
-    budget: BudgetBase,
-    configured: Iterable[str] | None,
-    names: Collection[str],
-) -> Iterable[Problem]:
-    for place, name in enumerate(budget.attacks or ()):
-        path = ("budgets", index, "attacks", place)
-        if name not in names:
-            yield source.problem(path, _unknown(name, names))
-        elif configured is not None and set(expand([name])).isdisjoint(configured):
-            yield source.problem(path, f"{shown(name)} matches no attack listed under 'attacks'")
+    has_baseline = "baseline" in source.data
+    yield from budget_problems(
+        source, parts.budgets, Configured(tuple(written), complete, custom, has_baseline)
+    )

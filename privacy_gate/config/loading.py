@@ -2,134 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from privacy_gate.config.budgets import BudgetBase
-from privacy_gate.config.callables import load_callable
-from privacy_gate.config.checks import cross_checks, expand
-from privacy_gate.config.messages import schema_problems
-from privacy_gate.config.overrides import Override, find_overrides
-from privacy_gate.config.paths import allowed_roots, find_root
-from privacy_gate.config.problems import Path as Place
-from privacy_gate.config.problems import Problem, config_error
+from privacy_gate.config.configuration import Config
+from privacy_gate.config.extending import completed
+from privacy_gate.config.judged import judged, judged_settings
+from privacy_gate.config.overrides import Override, find_overrides, find_policy_ref
+from privacy_gate.config.paths import allowed_roots, find_root, resolve_inside, shown_path
+from privacy_gate.config.policy import Policy, open_policy
+from privacy_gate.config.problems import config_error
 from privacy_gate.config.resolution import Resolver
-from privacy_gate.config.schema import (
-    AttackSection,
-    FixturesSection,
-    Limits,
-    ModelSection,
-    Settings,
-    Splits,
-    StatisticsSection,
-)
+from privacy_gate.config.schema import FixturesSection, Settings
 from privacy_gate.config.source import Source, read_source
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Config:
-    """A valid configuration with its overrides applied and its paths resolved.
-
-    ``root`` is the git top level (else ``directory``), which paths may not leave. ``model_path``
-    and ``fixtures_path`` are absolute with symlinks resolved, and need not exist yet.
-    ``python_path`` holds existing directories. ``overrides`` are dicts ``{key, from, to, source}``.
-    """
-
-    path: Path
-    directory: Path
-    root: Path
-    sha256: str
-    name: str
-    python_path: tuple[Path, ...]
-    model_path: Path
-    fixtures_path: Path
-    overrides: tuple[Mapping[str, str | None], ...]
-    settings: Settings
-    source: Source
-
-    @property
-    def model(self) -> ModelSection:
-        """The model section; ``path`` and ``device`` as overridden."""
-        return self.settings.model
-
-    @property
-    def fixtures(self) -> FixturesSection:
-        """The fixtures section; ``path`` as overridden."""
-        return self.settings.fixtures or FixturesSection()
-
-    @property
-    def task(self) -> str:
-        """``classification`` or ``custom``."""
-        return self.settings.task
-
-    @property
-    def signals(self) -> str | None:
-        """``module:function`` of task custom."""
-        return self.settings.signals
-
-    @property
-    def attacks(self) -> tuple[str, ...]:
-        """Suites and attacks as written."""
-        return tuple(attack.name for attack in self.settings.attacks)
-
-    @property
-    def attack_names(self) -> tuple[str, ...]:
-        """Attacks in order, suites replaced by their attacks, each once."""
-        return expand(self.attacks)
-
-    def attack_section(self, name: str) -> AttackSection:
-        """The options of an attack; those of a suite's attacks are empty."""
-        found = (section for section in self.settings.attacks if section.name == name)
-        return next(found, AttackSection(name=name))
-
-    @property
-    def splits(self) -> Splits:
-        """Shares of the records; they sum to 1 exactly, as decimals."""
-        return self.settings.splits
-
-    @property
-    def budgets(self) -> tuple[BudgetBase, ...]:
-        """At least one, in the order of the file."""
-        return self.settings.budgets
-
-    @property
-    def statistics(self) -> StatisticsSection:
-        """Confidence, seed and what an inconclusive check means."""
-        return self.settings.statistics
-
-    @property
-    def limits(self) -> Limits:
-        """Bounds on the cost of a run."""
-        return self.settings.limits
-
-    def named_singly(self, attack: str) -> bool:
-        """Whether the attack is listed by its own name, so that it must run."""
-        return attack in self.attacks and expand([attack]) == (attack,)
-
-    def attacks_for(self, budget: BudgetBase) -> tuple[str, ...]:
-        """The configured attacks a budget is for, in the order of ``attack_names``."""
-        wanted = expand(budget.attacks or self.attacks)
-        return tuple(name for name in self.attack_names if name in wanted)
-
-    def line_of(self, *keys: str | int) -> int:
-        """The 1-based line of a value, of its nearest parent if the file does not hold it."""
-        return self.source.mark(keys)[0]
-
-    def location(self, *keys: str | int) -> str:
-        """``file:line:column`` of a value, of its nearest parent if the file does not hold it."""
-        return self.source.location(keys)
-
-    def load_callable(self, target: str, *keys: str | int) -> Callable[..., Any]:
-        """Import ``package.module:function``, looking in ``python_path`` first.
-
-        Raises ``ConfigError`` at the location of ``keys``.
-        """
-        return load_callable(target, self.python_path, location=self.location(*keys))
+from privacy_gate.config.terms_reader import MANIFEST, digest, terms_of
+from privacy_gate.config.validation import validate
+from privacy_gate.terms import Terms
 
 
 def load_config(
@@ -139,6 +29,7 @@ def load_config(
     fixtures: str | os.PathLike[str] | None = None,
     device: str | None = None,
     allow_roots: Iterable[str | os.PathLike[str]] = (),
+    policy_ref: str | None = None,
 ) -> Config:
     """Read a ``privacy_gate.yaml``.
 
@@ -146,68 +37,121 @@ def load_config(
     ``PRIVACY_GATE_MODEL``, ``PRIVACY_GATE_FIXTURES`` and ``PRIVACY_GATE_DEVICE``. Such paths are
     relative to the working directory and may lie anywhere; paths in the file must lie inside the
     project, below one of ``allow_roots``, or below a directory in ``PRIVACY_GATE_ROOTS``.
+    ``policy_ref`` (else ``PRIVACY_GATE_POLICY_REF``) names the commit or branch of this repository
+    whose terms count, too.
 
-    Raises ``ConfigError`` with all problems of the file, ``UsageError`` for an argument or a
-    variable that cannot be used.
+    Raises ``ConfigError`` with all problems of the file, its policy or its counterpart on the base
+    branch, ``UsageError`` for an argument or a variable that cannot be used.
     """
     overrides = find_overrides(model, fixtures, device)
+    ref = find_policy_ref(policy_ref)
     permitted = allowed_roots(allow_roots)
-    source = read_source(path)
-    root = find_root(source.path.parent)
-    settings, problems = _validate(source)
-    resolver = Resolver(source, (root, *permitted), overrides, {item.path for item in problems})
+    written = read_source(path)
+    directory, root = written.path.parent, find_root(written.path.parent)
+    roots = (root, *permitted)
+    source = completed(written, lambda text: _extended(directory, text, roots))
+    settings, problems = validate(source)
+    resolver = Resolver(source, roots, overrides, {item.path for item in problems})
     name = resolver.name()
     python_path = resolver.python_path()
     model_path = resolver.path("model", "--model", "PRIVACY_GATE_MODEL")
     fixtures_path = resolver.path("fixtures", "--fixtures", "PRIVACY_GATE_FIXTURES")
+    fixtures_root, receipt_path = resolver.fixtures_root(), resolver.receipt()
+    baseline_path, baseline_model = resolver.baseline()
+    policy_path = resolver.policy()
     problems += resolver.problems
     if problems or settings is None or model_path is None or fixtures_path is None:
         raise config_error(source.file, problems)
+    policy = None if policy_path is None else _policy(policy_path, root, settings)
+    extends = None if source.extended is None else _named(source.extended, root)
+    baseline = baseline_path or baseline_model
+    head = terms_of(
+        settings,
+        source,
+        name=name,
+        path=shown_path(source.path, root),
+        extended=None if extends is None else extends["path"],
+        policy=policy,
+        fixtures_sha256=_digest(_manifest(fixtures_path)) or (settings.fixtures or _NO_PIN).sha256,
+        # hashing a large model is worth it only where there is something to compare it with
+        baseline_sha256=None if ref is None or baseline is None else _digest(baseline),
+    )
+    found = judged(head, path, ref)
     return Config(
         path=source.path,
-        directory=source.path.parent,
+        directory=directory,
         root=root,
         sha256=source.sha256,
         name=name,
         python_path=python_path,
         model_path=model_path,
         fixtures_path=fixtures_path,
+        fixtures_root=fixtures_root,
+        receipt_path=receipt_path,
+        baseline_path=baseline_path,
+        baseline_model=baseline_model,
         overrides=tuple(override.record(source.data) for override in overrides),
-        settings=_overridden(settings, overrides),
+        settings=judged_settings(_overridden(settings, overrides), found.terms, source),
         source=source,
+        extends=extends,
+        terms=found.terms,
+        changes=found.changes,
+        base=found.base,
+        policy=None if policy is None else _facts(policy),
+        cautions=(*found.cautions, *_intolerance(settings, found.terms)),
     )
 
 
-def _validate(source: Source) -> tuple[Settings | None, list[Problem]]:
-    """The settings if the schema holds, and all problems of notation, schema and across keys."""
-    problems = [*source.problems, *_nothing(source)]
-    settings = None
+_NO_PIN = FixturesSection()
+
+
+def _policy(path: Path, root: Path, settings: Settings) -> Policy:
+    return open_policy(read_source(path, "policy"), shown_path(path, root), settings)
+
+
+def _extended(directory: Path, text: str, roots: tuple[Path, ...]) -> Source:
+    path = resolve_inside(text, directory, roots)
+    if not os.path.exists(path):
+        raise ValueError("does not exist")
+    return read_source(path, "extended configuration")
+
+
+def _named(source: Source, root: Path) -> dict[str, str]:
+    return {"path": shown_path(source.path, root), "sha256": source.sha256}
+
+
+def _facts(policy: Policy) -> dict[str, str | None]:
+    owner = policy.settings.owner
+    return {"path": policy.path, "sha256": policy.source.sha256, "owner": owner}
+
+
+def _manifest(fixtures: Path) -> Path:
+    return fixtures if fixtures.name == MANIFEST else fixtures / MANIFEST
+
+
+def _digest(path: Path) -> str | None:
+    """The digest of a file, as ``terms_reader.digest`` gives it; ``None`` if it cannot be read."""
     try:
-        settings = Settings.model_validate(source.data)
-    except ValidationError as error:
-        # A place whose notation is wrong has no value yet that could be judged.
-        noted = {problem.path for problem in problems}
-        found = schema_problems(error, source)
-        problems += [problem for problem in found if problem.path not in noted]
-    problems += cross_checks(source, problems)
-    return settings, problems
+        with path.open("rb") as stream:
+            start = stream.read(_POINTER_BYTES)
+            if len(start) < _POINTER_BYTES:
+                return digest(start)
+            stream.seek(0)
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
-def _nothing(source: Source) -> list[Problem]:
-    """Keys without a value; only arguments of the user's own function may be null."""
-    noted = {problem.path for problem in source.problems}
-    return [
-        source.problem(place, "has no value; write one, or remove the key")
-        for place in source.values
-        if place[:2] != ("model", "kwargs") and place not in noted
-        if _value(source.data, place) is None
-    ]
+_POINTER_BYTES = 1024
 
 
-def _value(data: Any, place: Place) -> Any:
-    for part in place:
-        data = data[part]
-    return data
+def _intolerance(settings: Settings, terms: Terms) -> Iterator[str]:
+    wanted = settings.statistics.on_inconclusive
+    if not isinstance(wanted, str) and terms.warn_until is None:
+        yield (
+            "The configuration tolerates inconclusive checks, and the policy or the base branch"
+            " does not: they are not tolerated."
+        )
 
 
 def _overridden(settings: Settings, overrides: Iterable[Override]) -> Settings:

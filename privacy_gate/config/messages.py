@@ -36,7 +36,9 @@ _BOUNDS = {
 }
 
 
-def schema_problems(error: ValidationError, source: Source) -> list[Problem]:
+def schema_problems(
+    error: ValidationError, source: Source, grammar: type[BaseModel] = Settings
+) -> list[Problem]:
     """One problem for each error, except those that only follow from another at the same place."""
     problems = []
     for detail in error.errors(include_url=False):
@@ -47,7 +49,7 @@ def schema_problems(error: ValidationError, source: Source) -> list[Problem]:
         if kind in ("missing_metric", "unknown_metric"):
             path = (*path, "metric")
         unknown = kind == "extra_forbidden"
-        problems.append(source.problem(path, _sentence(detail), key=unknown))
+        problems.append(source.problem(path, _sentence(detail, grammar), key=unknown))
     return problems
 
 
@@ -73,7 +75,7 @@ def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and part[:1] in ("<", "[")
 
 
-def _sentence(detail: ErrorDetails) -> str:
+def _sentence(detail: ErrorDetails, grammar: type[BaseModel]) -> str:
     kind, value = detail["type"], detail["input"]
     context: Mapping[str, Any] = detail.get("ctx", {})
     if kind in _EXPECTED:
@@ -82,13 +84,14 @@ def _sentence(detail: ErrorDetails) -> str:
         name, words = _BOUNDS[kind]
         return f"must be {words} {context[name]:g}, not {value:g}"
     if kind == "extra_forbidden":
-        return f"unknown key. {nearest(str(detail['loc'][-1]), valid_keys(detail['loc'][:-1]))}"
+        known = valid_keys(detail["loc"][:-1], grammar)
+        return f"unknown key. {nearest(str(detail['loc'][-1]), known)}"
     if kind == "literal_error":
         return f"expected {context['expected']}, not {_described(value)}{_near_literal(detail)}"
     if kind == "unknown_metric":
         metric = value["metric"]
-        known = nearest(str(metric), Metric.ARGUMENTS)
-        return f"expected a metric, not {_described(metric)}. {known}"
+        near = nearest(str(metric), Metric.ARGUMENTS)
+        return f"expected a metric, not {_described(metric)}. {near}"
     plain = {
         "missing": "is required",
         "missing_metric": "is required",
@@ -119,9 +122,9 @@ def _quoting(kind: str, value: Any) -> str:
     return ""
 
 
-def valid_keys(loc: tuple[str | int, ...]) -> list[str]:
+def valid_keys(loc: tuple[str | int, ...], grammar: type[BaseModel] = Settings) -> list[str]:
     """The keys that the grammar knows at this place."""
-    models: list[type[BaseModel]] = [Settings]
+    models: list[type[BaseModel]] = [grammar]
     for part in loc:
         if isinstance(part, int):
             continue

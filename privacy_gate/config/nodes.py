@@ -61,7 +61,8 @@ class Composer(yaml.SafeLoader):
 class Builder:
     """Turns nodes into plain data, noting the position of every key and value."""
 
-    def __init__(self, refused: Mapping[int, list[str]]) -> None:
+    def __init__(self, file: str, refused: Mapping[int, list[str]]) -> None:
+        self._file = file
         self.keys: dict[Path, Mark] = {}
         self.values: dict[Path, Mark] = {}
         self.problems: list[Problem] = []
@@ -142,4 +143,4 @@ class Builder:
             self._problem(node, path, sentence)
 
     def _problem(self, node: yaml.Node, path: Path, sentence: str) -> None:
-        self.problems.append(Problem(*start_of(node), path, sentence))
+        self.problems.append(Problem(self._file, *start_of(node), path, sentence))

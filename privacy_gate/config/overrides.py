@@ -18,7 +18,7 @@ class Override:
     """A value that replaces ``section.key`` of the file. An argument wins over the environment."""
 
     section: Literal["model", "fixtures"]
-    key: Literal["path", "device"]
+    key: Literal["path", "root", "device"]
     value: str
     source: Literal["argument", "environment"]
     named: str
@@ -58,6 +58,7 @@ def find_overrides(
     found = (
         _find("model", "path", model, "--model", "PRIVACY_GATE_MODEL"),
         _find("fixtures", "path", fixtures, "--fixtures", "PRIVACY_GATE_FIXTURES"),
+        _find("fixtures", "root", None, "fixtures.root", "PRIVACY_GATE_FIXTURES_ROOT"),
         _find("model", "device", device, "--device", "PRIVACY_GATE_DEVICE"),
     )
     overrides = tuple(override for override in found if override is not None)
@@ -71,9 +72,23 @@ def find_overrides(
     return overrides
 
 
+def find_policy_ref(argument: str | None) -> str | None:
+    """The commit or branch whose terms count, too. An empty argument is an error here as well.
+
+    Raises ``UsageError``.
+    """
+    if argument is not None and not argument.strip():
+        raise UsageError(
+            "The value is empty.",
+            hint="Give a branch or a commit, or leave the option out.",
+            location="--policy-ref",
+        )
+    return argument or os.environ.get("PRIVACY_GATE_POLICY_REF", "").strip() or None
+
+
 def _find(
     section: Literal["model", "fixtures"],
-    key: Literal["path", "device"],
+    key: Literal["path", "root", "device"],
     argument: str | os.PathLike[str] | None,
     option: str,
     variable: str,

@@ -42,6 +42,11 @@ def _root(source: str, text: str) -> Path:
     )
 
 
+def shown_path(path: Path, root: Path) -> str:
+    """A path as it reads in a report: relative to the project if it lies inside."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
 def resolve_inside(text: str, directory: Path, roots: Iterable[Path]) -> Path:
     """The path relative to ``directory``, symlinks resolved, if it lies in one of the ``roots``.
 

@@ -14,8 +14,9 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: 1-based position, key (empty for the file itself), sentence."""
+    """One thing that is wrong: file, 1-based position, key (empty for the file), sentence."""
 
+    file: str
     line: int
     column: int
     path: Path
@@ -47,9 +48,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def config_error(file: str, problems: Sequence[Problem]) -> ConfigError:
-    """One error for all problems: as text, a line ``file:line:column: key: sentence`` for each."""
-    ordered = sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column))
-    places = [f"{file}:{problem.line}:{problem.column}" for problem in ordered]
+    """One error for all problems: as text, a line ``file:line:column: key: sentence`` for each.
+
+    Those of ``file`` come first, then those of a file that it extends.
+    """
+    ordered = sorted(
+        dict.fromkeys(problems),
+        key=lambda problem: (problem.file != file, problem.line, problem.column),
+    )
+    places = [f"{problem.file}:{problem.line}:{problem.column}" for problem in ordered]
     texts = [
         (f"{dotted(problem.path)}: " if problem.path else "") + problem.sentence
         for problem in ordered

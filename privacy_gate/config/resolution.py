@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,8 +12,9 @@ from privacy_gate.config.overrides import Override
 from privacy_gate.config.paths import resolve_inside
 from privacy_gate.config.problems import Path as Place
 from privacy_gate.config.problems import Problem, shown
-from privacy_gate.config.source import Source
+from privacy_gate.config.source import Source, read_source
 from privacy_gate.config.values import NAME
+from privacy_gate.errors import ConfigError
 
 
 class Resolver:
@@ -36,7 +38,7 @@ class Resolver:
         if "name" in self._source.data:
             return str(self._source.data["name"])
         name = self._source.path.parent.name
-        if re.fullmatch(NAME, name, re.ASCII) is None:
+        if not _is_name(name):
             sentence = f"is required, since the directory's name {shown(name)} cannot serve as one"
             self.problems.append(self._source.problem(("name",), sentence))
         return name
@@ -69,11 +71,54 @@ class Resolver:
             self.problems.append(self._source.problem(place, sentence))
         return inside
 
+    def baseline(self) -> tuple[Path | None, Path | None]:
+        """The baseline as a file of aggregates, or as a model file."""
+        written = self._source.data.get("baseline")
+        if isinstance(written, Mapping):
+            return None, self._inside(written.get("model"), ("baseline", "model"))
+        return self._inside(written, ("baseline",)), None
+
+    def fixtures_root(self) -> Path | None:
+        """The directory that locations of records are relative to, as overridden."""
+        override = self._overrides.get(("fixtures", "root"))
+        inside = self._fixtures_path("root")
+        return inside if override is None else override.path()
+
+    def receipt(self) -> Path | None:
+        """The training receipt."""
+        return self._fixtures_path("receipt")
+
+    def _fixtures_path(self, key: str) -> Path | None:
+        written = self._source.data.get("fixtures")
+        text = written.get(key) if isinstance(written, Mapping) else None
+        return self._inside(text, ("fixtures", key))
+
+    def policy(self) -> Path | None:
+        """The policy file."""
+        return self._inside(self._source.data.get("policy"), ("policy",))
+
     def _inside(self, text: Any, place: Place) -> Path | None:
         if not isinstance(text, str) or place in self._wrong:
             return None
         try:
             return resolve_inside(text, self._source.path.parent, self._roots)
         except ValueError as error:
-            self.problems.append(self._source.problem(place, f"{shown(text)} {error}"))
+            written = shown(self._source.written(place))
+            self.problems.append(self._source.problem(place, f"{written} {error}"))
             return None
+
+
+def likely_name(path: Path) -> str:
+    """The name of a configuration that may be broken, for the report that says so: as far as it can
+    be read its own, else that of its directory, else that of the file."""
+    absolute = Path(os.path.abspath(path))
+    directory = absolute.parent.name
+    try:
+        written = read_source(absolute).data.get("name", directory)
+    except ConfigError:
+        written = directory if absolute.name == "privacy_gate.yaml" else absolute.stem
+    return written if isinstance(written, str) and _is_name(written) else absolute.stem
+
+
+def _is_name(text: str) -> bool:
+    return re.fullmatch(NAME, text, re.ASCII) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    ConfigDict,
     Discriminator,
     Field,
     GetJsonSchemaHandler,
@@ -12,8 +13,8 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from privacy_gate.config.budgets import Budget
 from privacy_gate.config.values import (
@@ -31,9 +32,22 @@ from privacy_gate.config.values import (
     Sha256,
     Target,
     Text,
+    Verify,
     Version,
     text_or_mapping,
 )
+
+
+def _nothing_required(schema: dict[str, Any]) -> None:
+    schema.pop("required", None)
+
+
+def _required_unless_extending(schema: dict[str, Any]) -> None:
+    """For editors, which see one file only: what is missing may be in the file it extends."""
+    required = [key for key in schema["required"] if key != "version"]
+    schema["required"] = ["version"]
+    schema["if"] = {"required": ["extends"]}
+    schema["else"] = {"required": required, "properties": {"model": {"required": ["format"]}}}
 
 
 class OutputSection(Section):
@@ -84,6 +98,8 @@ class ExpectedSection(Section):
 class ModelSection(Section):
     """The candidate model, and how to run it."""
 
+    model_config = ConfigDict(json_schema_extra=_nothing_required)
+
     format: Literal["torch", "torchscript", "exported", "onnx"]
     """Format of the model file."""
     path: Text | None = None
@@ -133,6 +149,14 @@ class FixturesSection(Section):
     """Label column; default: the one the manifest names."""
     sha256: Sha256 | None = None
     """Pins the manifest."""
+    receipt: Text | None = None
+    """Training receipt: members were seen, non-members not, by this very model."""
+    root: Text | None = None
+    """Where records that are referred to lie; or PRIVACY_GATE_FIXTURES_ROOT."""
+    loader: Target | None = None
+    """Function that reads one record that is referred to, from its path."""
+    verify: Verify | None = None
+    """Records that are referred to and hashed before use: all (default), none, or so many."""
 
     @model_validator(mode="before")
     @classmethod
@@ -144,6 +168,17 @@ class FixturesSection(Section):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"anyOf": [{"type": "string", "minLength": 1}, handler(schema)]}
+
+
+class BaselineModel(Section):
+    """A model of the same format, to compare the candidate with on the same records."""
+
+    model: Text
+    """The baseline's model file, relative to this file."""
+    factory: Target | None = None
+    """Format torch: function that returns its module; default: that of the candidate."""
+    kwargs: Annotated[dict[str, Any], WithJsonSchema({"type": "object"})] | None = None
+    """Arguments of the factory; default: those of the candidate."""
 
 
 class AttackSection(Section):
@@ -195,17 +230,21 @@ class WarnUntil(Section):
     """Why."""
 
 
+Confidence = Annotated[float, Field(ge=0.5, lt=1)]
+OnInconclusive = Annotated[
+    Annotated[Literal["fail"], Tag("<text>")] | Annotated[WarnUntil, Tag("<mapping>")],
+    Discriminator(text_or_mapping),
+]
+
+
 class StatisticsSection(Section):
     """How measurements become verdicts."""
 
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    confidence: Confidence = 0.95
     """Confidence of every bound."""
     seed: Annotated[int, Field(ge=0, le=2**53 - 1)] = 0
     """Seed of everything random."""
-    on_inconclusive: Annotated[
-        Annotated[Literal["fail"], Tag("<text>")] | Annotated[WarnUntil, Tag("<mapping>")],
-        Discriminator(text_or_mapping),
-    ] = "fail"
+    on_inconclusive: OnInconclusive = "fail"
     """What an inconclusive check means."""
 
 
@@ -218,6 +257,8 @@ class Limits(Section):
 
 class Settings(Section):
     """One configuration of the gate."""
+
+    model_config = ConfigDict(json_schema_extra=_required_unless_extending)
 
     version: Version
     """Version of this grammar."""
@@ -242,29 +283,15 @@ class Settings(Section):
     """What is tolerated."""
     statistics: StatisticsSection = StatisticsSection()
     limits: Limits = Limits()
-
-
-class _JsonSchema(GenerateJsonSchema):
-    """Without titles, and without null, which a configuration never holds."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
-
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-
-def config_schema() -> dict[str, Any]:
-    """The JSON schema of ``privacy_gate.yaml``, for editors; as shipped in ``schemas/``."""
-    content = Settings.model_json_schema(schema_generator=_JsonSchema)
-    return {
-        "$schema": GenerateJsonSchema.schema_dialect,
-        "$id": "privacy-gate.config/1",
-        **content,
-        "title": "privacy_gate.yaml",
-    }
+    baseline: (
+        Annotated[
+            Annotated[BaselineModel, Tag("<mapping>")] | Annotated[Text, Tag("<text>")],
+            Discriminator(text_or_mapping),
+        ]
+        | None
+    ) = None
+    """What max_increase compares with: a file of ``privacy-gate baseline update``, or a model."""
+    policy: Text | None = None
+    """Policy file with budgets, statistics and waivers; the stricter of both wins."""
+    extends: Text | None = None
+    """File with the values of keys that this one does not have; its paths are relative to it."""

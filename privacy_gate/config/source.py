@@ -27,7 +27,11 @@ _INVISIBLE = re.compile("\r(?!\n)|[\x85\u200b\u200e\u200f\u2028-\u202e\u2066-\u2
 @dataclass(frozen=True, slots=True)
 class Source:
     """A YAML file read: ``data`` holds only dicts with text keys, lists, text, numbers, booleans,
-    dates and ``None``. ``problems`` are those of the notation; a value with one is ``None``."""
+    dates and ``None``. ``problems`` are those of the notation; a value with one is ``None``.
+
+    Where it is completed by the file that it ``extended``, everything is that of both, but for
+    ``path``, ``file`` and ``sha256``; the places in ``inherited`` stand in that other file.
+    """
 
     path: FilePath
     file: str
@@ -36,6 +40,8 @@ class Source:
     problems: tuple[Problem, ...]
     keys: Mapping[Path, Mark] = field(repr=False)
     values: Mapping[Path, Mark] = field(repr=False)
+    extended: Source | None = None
+    inherited: frozenset[Path] = field(default=frozenset(), repr=False)
 
     def mark(self, path: Path, *, key: bool = False) -> Mark:
         """1-based line and column of a value (or of its key); of the nearest parent if absent.
@@ -49,34 +55,62 @@ class Source:
                 return found
         return (1, 1)
 
+    def value(self, path: Path) -> Any:
+        """The value at a place that the file has."""
+        found: Any = self.data
+        for part in path:
+            found = found[part]
+        return found
+
+    def holder(self, path: Path) -> Source:
+        """The file that a value stands in; that of the nearest parent if it is absent."""
+        known = (path[:length] for length in range(len(path), 0, -1))
+        nearest = next((place for place in known if place in self.values), ())
+        return self.extended if self.extended and nearest in self.inherited else self
+
+    def written(self, path: Path) -> Any:
+        """A value that the file has as it stands in its own file, which a path is relative to."""
+        return self.holder(path).value(path)
+
     def location(self, path: Path) -> str:
         """``file:line:column`` of a value."""
         line, column = self.mark(path)
-        return f"{self.file}:{line}:{column}"
+        return f"{self.holder(path).file}:{line}:{column}"
 
     def problem(self, path: Path, sentence: str, *, key: bool = False) -> Problem:
         """A problem at this place."""
-        return Problem(*self.mark(path, key=key), path, sentence)
+        return Problem(self.holder(path).file, *self.mark(path, key=key), path, sentence)
 
 
-def read_source(path: str | os.PathLike[str]) -> Source:
-    """Read a configuration file.
+def read_source(path: str | os.PathLike[str], what: str = "configuration") -> Source:
+    """Read a file; ``what`` names its kind in messages.
 
-    Raises ``ConfigError`` if it is missing, no regular file, larger than 1 MB, not UTF-8, not YAML,
-    empty, more than one document, nested too deeply, or no mapping; problems that leave the rest
-    readable are returned in ``problems``.
+    Raises ``ConfigError`` if it is missing, no regular file, or for what ``parse_source`` refuses.
     """
     resolved, file = _locate(path)
-    content = _read(resolved, file)
+    return parse_source(_read(resolved, file, what), resolved, file)
+
+
+def parse_source(content: bytes, path: FilePath, file: str) -> Source:
+    """The content of a file; ``file`` names it in messages.
+
+    Raises ``ConfigError`` if it is larger than 1 MB, not UTF-8, not YAML, empty, more than one
+    document, nested too deeply, or no mapping; problems that leave the rest readable are returned
+    in ``problems``.
+    """
+    if len(content) > LARGEST_FILE:
+        raise ConfigError(
+            "The file is larger than 1 MB.", hint="Is this the right file?", location=file
+        )
     text = _decode(content, file)
     composer, node = _compose(text, file)
-    builder = Builder(composer.refused)
+    builder = Builder(file, composer.refused)
     if not isinstance(node, yaml.MappingNode):
         raise _file_error(file, start_of(node), "expected a mapping of keys at the top level")
     data = builder.mapping(node, ())
     digest = hashlib.sha256(content).hexdigest()
     problems = tuple(builder.problems)
-    return Source(resolved, file, digest, data, problems, builder.keys, builder.values)
+    return Source(path, file, digest, data, problems, builder.keys, builder.values)
 
 
 def _locate(path: str | os.PathLike[str]) -> tuple[FilePath, str]:
@@ -88,33 +122,23 @@ def _locate(path: str | os.PathLike[str]) -> tuple[FilePath, str]:
         return FilePath(os.path.abspath(path)), os.path.abspath(path)
 
 
-def _read(path: FilePath, file: str) -> bytes:
+def _read(path: FilePath, file: str, what: str) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a directory" if path.is_dir() else "not a regular file"
-            raise ConfigError(
-                f"The configuration is {kind}.", hint="Name the YAML file.", location=file
-            )
+            raise ConfigError(f"The {what} is {kind}.", hint="Name the YAML file.", location=file)
         with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
+            return stream.read(LARGEST_FILE + 1)
     except FileNotFoundError:
         raise ConfigError(
-            "The configuration file does not exist.",
-            hint="Check the path.",
+            f"The {what} file does not exist.",
+            hint="Check the path"
+            + ("; `privacy-gate init` writes one." if what == "configuration" else "."),
             location=file,
         ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "the path is not valid"
-        raise ConfigError(
-            f"The configuration file cannot be read: {reason}.", location=file
-        ) from error
-    if len(content) > LARGEST_FILE:
-        raise ConfigError(
-            "The configuration file is larger than 1 MB.",
-            hint="Is this the right file?",
-            location=file,
-        )
-    return content
+        raise ConfigError(f"The {what} file cannot be read: {reason}.", location=file) from error
 
 
 def _decode(content: bytes, file: str) -> str:
@@ -136,7 +160,7 @@ def _mark_at(text: str, index: int) -> Mark:
 
 
 def _file_error(file: str, mark: Mark, sentence: str) -> ConfigError:
-    return config_error(file, [Problem(*mark, (), sentence)])
+    return config_error(file, [Problem(file, *mark, (), sentence)])
 
 
 def _compose(text: str, file: str) -> tuple[Composer, yaml.Node]:

@@ -62,6 +62,12 @@ def _batch_size(value: object) -> object:
     raise wrong("expected auto or a positive whole number")
 
 
+def _verify(value: object) -> object:
+    if value in ("all", "none") or (type(value) is int and value > 0):
+        return value
+    raise wrong("expected all, none or a positive whole number")
+
+
 def _output_name(value: object) -> object:
     if (type(value) is int and value >= 0) or (isinstance(value, str) and value.strip()):
         return value
@@ -115,6 +121,7 @@ Maximum = Annotated[
 ]
 Version = Annotated[Literal[1], BeforeValidator(_version)]
 BatchSize = Annotated[int | Literal["auto"], BeforeValidator(_batch_size)]
+Verify = Annotated[int | Literal["all", "none"], BeforeValidator(_verify)]
 OutputName = Annotated[str | int, BeforeValidator(_output_name)]
 LabelOrder = Annotated[tuple[int | str, ...], Field(min_length=2), BeforeValidator(_label_order)]
 Day = Annotated[date, BeforeValidator(_date)]

@@ -107,8 +107,8 @@ def _whole(text: str, location: str | None) -> int:
 def _refused(why: str, location: str | None) -> ModelError:
     return ModelError(
         f"The external data of the ONNX model is refused: a tensor's file {why}.",
-        hint="Save the model and its data as regular files in one directory (from a hub: download to"
-        " a directory of your own instead of the cache), or without external data.",
+        hint="Save the model and its data as regular files in one directory (from a hub: download"
+        " to a directory of your own instead of the cache), or without external data.",
         location=location,
     )
 

@@ -54,7 +54,12 @@ class Advantage:
 
     def p_value(self, scores: SortedScores, budget: float, level: float, sizes: Sizes) -> float:
         """The smallest error at which the lower bound clears the budget."""
-        excess = advantage(scores) - budget
+        return self.p_above(advantage(scores), budget, sizes)
+
+    @staticmethod
+    def p_above(estimate: float, budget: float, sizes: Sizes) -> float:
+        """The same from the estimate."""
+        excess = estimate - budget
         if excess <= 0:
             return 1.0
         sides = math.sqrt(1 / (2 * sizes.members)) + math.sqrt(1 / (2 * sizes.nonmembers))

@@ -77,12 +77,12 @@ class Episodes:
     def variance(self, not_below: Integer) -> float:
         """Deletion (jackknife) variance; ``not_below`` (n,) counts, for each member, the
         non-members it does not exceed. Needs more than ``size`` records on both sides."""
-        n, m = self.members, self.above.size
-        member = self._without_a_member()[not_below]
-        nonmember = self._without_a_nonmember()
-        variance = (n - 1) / n * ((member - member.mean()) ** 2).sum()
-        variance += (m - 1) / m * ((nonmember - nonmember.mean()) ** 2).sum()
-        return float(variance)
+        return deletion_variance(*self.deletions(not_below))
+
+    def deletions(self, not_below: Integer) -> tuple[Float, Float]:
+        """The mean without each member (n,), in the order of ``not_below``, and without each
+        non-member (m,), in descending order."""
+        return self._without_a_member()[not_below], self._without_a_nonmember()
 
     def _without_a_member(self) -> Float:
         """(m + 1,) the mean without a member that has r non-members at or above it, r = 0..m."""
@@ -103,6 +103,15 @@ class Episodes:
         after: Float = np.concatenate([[0.0], np.cumsum(weights * expected[1:])])
         result: Float = before + (after[-1] - after)
         return result
+
+
+def deletion_variance(without_member: Float, without_nonmember: Float) -> float:
+    """Variance of a two-sample statistic from its values without each record of either side."""
+    parts = (
+        (values.size - 1) / values.size * float(((values - values.mean()) ** 2).sum())
+        for values in (without_member, without_nonmember)
+    )
+    return sum(parts)
 
 
 def expected_log_binomial(rate: Float, size: int) -> Float:

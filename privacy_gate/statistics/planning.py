@@ -58,16 +58,16 @@ def plan(
     checks = checks or len(targets)
     holm_level = level / checks
     separation = planted_separation(targets)
-    statistics = [statistic(target.metric) for target in targets]
+    passes, fails = {}, {}
+    for target in dict.fromkeys(targets):  # each once, however many attacks it judges
+        judged = statistic(target.metric)
+        passes[target] = judged.pass_probability(target.budget, level, sizes)
+        fails[target] = judged.verdict_probabilities(
+            separation, target.budget, level, holm_level, sizes
+        )[1]
     return Plan(
-        passes=tuple(
-            s.pass_probability(t.budget, level, sizes)
-            for s, t in zip(statistics, targets, strict=True)
-        ),
-        fails=tuple(
-            s.verdict_probabilities(separation, t.budget, level, holm_level, sizes)[1]
-            for s, t in zip(statistics, targets, strict=True)
-        ),
+        passes=tuple(passes[target] for target in targets),
+        fails=tuple(fails[target] for target in targets),
         attacks=checks / len(targets),
     )
 

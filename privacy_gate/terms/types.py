@@ -1,6 +1,4 @@
-"""The terms a model is judged by: checks, error rates, waivers, and what else must not change
-unnoticed. They come from the configuration, the policy and the base branch; the strictest counts.
-"""
+"""What a model is judged by, as types: planned checks, waivers, and all of it together."""
 
 from __future__ import annotations
 
@@ -67,6 +65,14 @@ class Waiver:
     line: int | None = None
     path: str | None = None
 
+    def facts(self) -> dict[str, str]:
+        """``reason``, ``until`` and ``approved_by``, as a report holds them."""
+        return {
+            "reason": self.reason,
+            "until": self.until.isoformat(),
+            "approved_by": self.approved_by,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -77,6 +83,7 @@ class Terms:
     ``warn_until``: last day on which inconclusive checks are tolerated. ``fixtures_sha256``: digest
     of the manifest, ``None`` if unknown. ``pinned``: everything else that must not change
     unnoticed, dotted key -> value as text (``model.trust``, ``model.factory``, ``signals``, …).
+    ``owner``: who decides about the terms, as the policy says.
     """
 
     name: str
@@ -90,3 +97,8 @@ class Terms:
     fixtures_sha256: str | None = None
     pinned: Mapping[str, str] = field(default_factory=dict)
     on_changed_terms: Literal["fail", "show"] = "fail"
+    owner: str | None = None
+
+
+TRUST = "model.trust"
+"""The key of ``pinned`` that can be compared: ``weights`` is stricter than ``code``."""

@@ -1,0 +1,28 @@
+"""Names of attacks and suites, as a configuration writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from privacy_gate import registry
+from privacy_gate.config.problems import nearest, shown
+
+
+def expand(names: Iterable[str]) -> tuple[str, ...]:
+    """Attack names in order, suites replaced by their attacks, each once."""
+    singles = [single for name in names for single in registry.SUITES.get(name, (name,))]
+    return tuple(dict.fromkeys(singles))
+
+
+def known_names(custom: bool, written: Collection[str]) -> Collection[str]:
+    """The names that may be used; of task custom only the user knows the signals."""
+    if custom:
+        return written
+    few_shot = [name for name in written if registry.split_family(name) is not None]
+    examples = [f"{family}-5" for family in registry.FAMILIES]
+    return (*registry.SUITES, *registry.attack_targets(), *examples, *few_shot)
+
+
+def unknown_attack(name: str, names: Iterable[str]) -> str:
+    """The sentence about a name that is none of ``names``."""
+    return f"unknown attack {shown(name)}. {nearest(name, names)}"
