@@ -113,14 +113,18 @@ def measure(
         ties=ties(np.concatenate(sides)),
         checks=tuple(checks),
         verdict=outcome(checks) if planned else None,
-        cautions=(_WRONG_WAY,) if wrong else (),
+        cautions=(_WRONG_WAY.format(_CURE[bool(lower_is_member)]),) if wrong else (),
     )
 
 
 _WRONG_WAY = (
-    "The scores point the wrong way: non-members score credibly above members. If they are losses,"
-    " say so (lower_is_member); else the sides may be exchanged. This is not a sign of safety."
+    "The scores point the wrong way: non-members look credibly more like members than members do."
+    " {} Otherwise the sides may be exchanged. This is not a sign of safety."
 )
+_CURE = {
+    False: "If the scores are losses, say so: --lower-is-member, in Python lower_is_member=True.",
+    True: "If a higher score means member, leave out --lower-is-member.",
+}
 
 
 def _rates(rates: Sequence[float], name: str) -> tuple[float, ...]:

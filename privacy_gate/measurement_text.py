@@ -37,7 +37,8 @@ def _lines(result: MeasureResult) -> Iterator[str]:
     for caution in result.cautions:
         yield f"note: {caution}"
     for check in result.checks:
-        yield f"{check.verdict.upper():<12} {check.metric}: {check.message} {check.advice}".rstrip()
+        name = check.id.partition("/")[2]
+        yield f"{check.verdict.upper():<12} {name}: {check.message} {check.advice}".rstrip()
 
 
 def _line(name: str, entry: dict[str, Any]) -> str:

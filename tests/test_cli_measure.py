@@ -75,16 +75,44 @@ def test_one_failed_budget_of_several_fails():
     assert "Two budgets for auc" in invoke("scores.npz", *budgets, code=2).stderr
 
 
+def test_each_line_of_a_verdict_names_its_budget():
+    budgets = ("--budget", "tpr_at_fpr[0.05]<=0.2", "--budget", "tpr_at_fpr[0.1]<=0.3")
+    shown = invoke(scores(FRESH), *budgets, code=0).stdout
+    assert [line.split(":")[0].split() for line in shown.splitlines()[-2:]] == [
+        ["PASS", "tpr_at_fpr[0.05]"],
+        ["PASS", "tpr_at_fpr[0.1]"],
+    ]
+
+
 def test_without_a_budget_there_is_no_verdict():
     assert strict(invoke(scores(LEAKY), "--json", "-", code=0).stdout)["verdict"] is None
 
 
-def test_losses():
+WRONG_WAYS = {
+    "losses taken for scores": (-LEAKY, [], "say so: --lower-is-member"),
+    "scores taken for losses": (LEAKY, ["--lower-is-member"], "leave out --lower-is-member"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_WAYS)
+@pytest.mark.parametrize("budget", ["auc<=0.6", "tpr_at_fpr[0.05]<=0.9", "log_mia[a]<=0.9"])
+def test_scores_that_point_the_wrong_way_never_pass(case, budget):
+    """However generous the budget: below chance, every number looks safe."""
+    members, options, cure = WRONG_WAYS[case]
+    path = scores(members, -QUIET if members is not LEAKY else QUIET)
+    shown = " ".join(invoke(path, "--budget", budget, *options, code=3).stdout.split())
+    for words in ("point the wrong way", "not a sign of safety", cure, "INCONCLUSIVE"):
+        assert words in shown
+    assert "PASS" not in shown
+    content = strict(invoke(path, "--json", "-", *options, code=0).stdout)
+    assert any("point the wrong way" in caution for caution in content["cautions"])
+
+
+def test_losses_the_right_way_round():
     losses = scores(-LEAKY, -QUIET)
-    invoke(losses, "--budget", "auc<=0.6", "--lower-is-member", code=1)
-    wrong_way = invoke(losses, "--budget", "auc<=0.6", code=3)
-    assert "point the wrong way" in wrong_way.stdout
-    assert "not a sign of safety" in wrong_way.stdout
+    right_way = invoke(losses, "--budget", "auc<=0.6", "--lower-is-member", code=1)
+    assert "wrong way" not in right_way.stdout
+    invoke(scores(-FRESH, -QUIET), "--budget", "auc<=0.6", "--lower-is-member", code=0)
 
 
 # ---------------------------------------------------------------------------------------- output
@@ -204,7 +232,7 @@ def with_value(value, count=1):
 BAD_FILES = {
     "missing": (lambda: "missing.npz", "does not exist"),
     "a directory": (lambda: Path("d.npz").mkdir() or "d.npz", "cannot be read"),
-    "csv": (lambda: written("scores.csv", b"score,member\n1,0\n"), "not .csv"),
+    "text file": (lambda: written("scores.txt", b"score,member\n1,0\n"), "not .txt"),
     "no suffix": (lambda: written("scores", b""), "without a suffix"),
     "empty": (lambda: written("empty.npz", b""), "cannot be read"),
     "text": (lambda: written("text.npz", b"members"), "cannot be read"),
@@ -222,6 +250,11 @@ BAD_FILES = {
     "text scores": (lambda: scores(np.array(["a", "b"])), "not real numbers"),
     "booleans": (lambda: scores(np.array([True, False])), "not real numbers"),
     "complex": (lambda: scores(np.array([1j, 2])), "not real numbers"),
+    "huge integers": (lambda: scores(np.array([1, 2**53 + 1])), "members holds integers of"),
+    "very negative": (
+        lambda: scores(nonmembers=np.array([-(2**62), 0])),
+        "nonmembers holds integers",
+    ),
 }
 
 
