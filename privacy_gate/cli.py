@@ -14,9 +14,17 @@ from privacy_gate.errors import ExitCode, PrivacyGateError
 from privacy_gate.registry import resolve
 
 COMMANDS = {
+    "init": "privacy_gate.commands.init:init_command",
     "run": "privacy_gate.commands.run:run_command",
     "measure": "privacy_gate.commands.measure:measure_command",
+    "report": "privacy_gate.commands.report:report",
+    "plan": "privacy_gate.commands.plan:plan_command",
+    "explain": "privacy_gate.commands.explain:explain_command",
+    "doctor": "privacy_gate.commands.doctor:doctor_command",
     "fixtures": "privacy_gate.commands.fixtures:fixtures",
+    "baseline": "privacy_gate.commands.baseline:baseline",
+    "evidence": "privacy_gate.commands.evidence:evidence_command",
+    "github": "privacy_gate.commands.github:github",
     "schema": "privacy_gate.commands.schema:schema_command",
 }
 """Command -> its target, in the order of ``--help``; imported when it is asked for."""

@@ -67,7 +67,8 @@ def test_the_report_is_written(colours):
     invoke("run", "--output", "deep/reports")
     content = read("deep/reports/report.json")
     assert (content["verdict"], content["complete"], content["name"]) == ("pass", True, "colours")
-    assert os.listdir("deep/reports") == ["report.json"]
+    endings = ("html", "json", "md", "sarif")
+    assert sorted(os.listdir("deep/reports")) == [f"report.{ending}" for ending in endings]
 
 
 def test_json_alone_goes_to_standard_output(colours):
@@ -109,10 +110,12 @@ def test_several_configurations(colours):
     result = invoke("run", "privacy_gate.yaml", "other.yaml", "--output", "out", code=3)
     assert "PASS" in result.stdout
     assert "INCONCLUSIVE" in result.stdout
-    assert sorted(os.listdir("out")) == ["colours", "other"]
+    together = {"reports.json", "report.md", "report.html", "report.sarif"}
+    assert set(os.listdir("out")) == {"colours", "other", *together}
     assert read("out/colours/report.json")["verdict"] == "pass"
     invoke("run", "broken.yaml", "privacy_gate.yaml", "other.yaml", "--output", "all", code=2)
-    verdicts = {name: read(f"all/{name}/report.json")["verdict"] for name in os.listdir("all")}
+    names = [path.parent.name for path in Path("all").glob("*/report.json")]
+    verdicts = {name: read(f"all/{name}/report.json")["verdict"] for name in names}
     assert verdicts == {"broken": "error", "colours": "pass", "other": "inconclusive"}
 
 
@@ -192,7 +195,7 @@ def test_schemas_are_printed(name, schema):
 
 
 def test_a_schema_that_does_not_exist():
-    assert "'config', 'report'" in invoke("schema", "manifest", code=2).stderr
+    assert "'config', 'policy', 'report'" in invoke("schema", "manifest", code=2).stderr
 
 
 def commands(group, path=()):
