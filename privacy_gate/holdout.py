@@ -26,7 +26,7 @@ from privacy_gate.domain import Boolean
 from privacy_gate.errors import FixtureError, UsageError
 from privacy_gate.fixtures.columns import values_of
 from privacy_gate.fixtures.identity import Digests, content_digests, value_digests
-from privacy_gate.fixtures.key import KEY_BYTES, current_key, fingerprint
+from privacy_gate.fixtures.key import KEY_BYTES, current_key, fingerprint, project_root
 from privacy_gate.fixtures.receipt import TrainingReceipt, hashes, write_receipt
 from privacy_gate.fixtures.split import flip
 
@@ -37,7 +37,8 @@ class Holdout:
     """Leaves each record out of training with probability ``rate``, strictly between 0 and 1.
 
     The key is ``key`` (32 bytes), else ``PRIVACY_GATE_KEY``, else ``.privacy_gate/key`` below
-    ``root`` (default: the working directory), which is created if there is none.
+    ``root`` (default: the git top level above the working directory, as for the commands), which
+    is created if there is none.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Holdout:
         rate: float,
         *,
         key: bytes | None = None,
-        root: str | os.PathLike[str] = ".",
+        root: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         if not 0 < rate < 1:
@@ -80,7 +81,7 @@ class Receipt:
         self,
         *,
         key: bytes | None = None,
-        root: str | os.PathLike[str] = ".",
+        root: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._key = _key(key, root, environment)
@@ -141,9 +142,12 @@ def _model_digest(path: Path) -> str:
     return model_sha256(path, model_format)
 
 
-def _key(key: bytes | None, root: str | os.PathLike[str], environment: Mapping[str, str]) -> bytes:
+def _key(
+    key: bytes | None, root: str | os.PathLike[str] | None, environment: Mapping[str, str]
+) -> bytes:
     if key is None:
-        return current_key(Path(root), environment)
+        place = project_root(Path.cwd()) if root is None else Path(root)
+        return current_key(place, environment)
     if len(key) != KEY_BYTES:
         raise UsageError(f"A split key has {KEY_BYTES} bytes, not {len(key)}.")
     return key

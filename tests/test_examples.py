@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fixture_sets import KEY
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SMALLER = {"pytorch": "--epochs 10", "lightning": "--epochs 10", "images": "--images 1600"}
@@ -32,7 +33,7 @@ def run(directory: Path, line: str) -> subprocess.CompletedProcess[str]:
         cwd=directory,
         capture_output=True,
         text=True,
-        env={**environment, "OMP_NUM_THREADS": "1"},
+        env={**environment, "OMP_NUM_THREADS": "1", "PRIVACY_GATE_KEY": KEY.hex()},
     )
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from privacy_gate import registry
-from privacy_gate.config.schema import ModelSection, Settings
+from privacy_gate.config.model_section import ModelSection
+from privacy_gate.config.schema import Settings
 from privacy_gate.domain import Outputs, Report
 from privacy_gate.registry import ATTACKS, FAMILIES, MODELS, RENDERERS, TASKS, resolve
 

@@ -67,6 +67,15 @@ def test_the_key_comes_from_the_environment_or_is_made(tmp_path):
     assert (tmp_path / ".privacy_gate" / "key").is_file()
 
 
+def test_the_key_of_a_subdirectory_is_that_of_the_whole_repository(tmp_path, monkeypatch):
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path / "models")
+    below = Holdout(0.2, environment={})
+    assert (tmp_path / ".privacy_gate" / "key").is_file()
+    assert below.fingerprint == Holdout(0.2, root=tmp_path, environment={}).fingerprint
+
+
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, float("nan")])
 def test_a_rate_that_holds_out_nothing_or_all_is_refused(rate):
     with pytest.raises(UsageError, match="strictly between 0 and 1"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from privacy_gate.config.schema import ModelSection, Settings
+from privacy_gate.config.model_section import ModelSection
+from privacy_gate.config.schema import Settings
 from privacy_gate.config.source import Source
 from privacy_gate.errors import ConfigError
 from privacy_gate.protocols import Attack

@@ -13,10 +13,11 @@ from pydantic import TypeAdapter
 from privacy_gate import registry
 from privacy_gate.config.budget_rules import Configured, both, budget_problems, readable_budgets
 from privacy_gate.config.budgets import BudgetBase
+from privacy_gate.config.model_section import ModelSection, PreprocessSection
 from privacy_gate.config.names import known_names, unknown_attack
 from privacy_gate.config.parts import below, entries, section
 from privacy_gate.config.problems import Problem, shown
-from privacy_gate.config.schema import ModelSection, PreprocessSection, Splits
+from privacy_gate.config.schema import Splits
 from privacy_gate.config.source import Source
 from privacy_gate.domain import decimal
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from privacy_gate.config.budgets import BudgetBase
 from privacy_gate.config.callables import load_callable
+from privacy_gate.config.model_section import ModelSection
 from privacy_gate.config.names import expand
 from privacy_gate.config.paths import shown_path
 from privacy_gate.config.schema import (
     AttackSection,
     FixturesSection,
     Limits,
-    ModelSection,
     Settings,
     Splits,
     StatisticsSection,

@@ -109,15 +109,16 @@ class Resolver:
 
 
 def likely_name(path: Path) -> str:
-    """The name of a configuration that may be broken, for the report that says so: as far as it can
-    be read its own, else that of its directory, else that of the file."""
+    """The name of a configuration that may be broken, for the report that says so: its own as far
+    as it can be read, else that of the directory of a ``privacy_gate.yaml``, else the file's."""
     absolute = Path(os.path.abspath(path))
-    directory = absolute.parent.name
     try:
-        written = read_source(absolute).data.get("name", directory)
+        written = read_source(absolute).data.get("name")
     except ConfigError:
-        written = directory if absolute.name == "privacy_gate.yaml" else absolute.stem
-    return written if isinstance(written, str) and _is_name(written) else absolute.stem
+        written = None
+    directory = absolute.parent.name if absolute.name == "privacy_gate.yaml" else ""
+    known = (name for name in (written, directory) if isinstance(name, str) and _is_name(name))
+    return next(known, absolute.stem)
 
 
 def _is_name(text: str) -> bool:
