@@ -49,4 +49,5 @@ def test_an_example_ends_in_a_pass_with_membership_verified(tmp_path, name):
         done = run(directory, f"{line} {SMALLER.get(name, '')}" if number == 0 else line)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     assert "PASS" in done.stdout
+    assert "verified: training wrote a receipt" in done.stdout
     assert "declared, not verified" not in done.stdout

@@ -82,9 +82,7 @@ def _levels(
 ) -> Iterable[Problem]:
     path = ("budgets", index)
     if budget.max_increase is not None and not has_baseline:
-        sentence = (
-            "needs a baseline; write 'baseline: .privacy_gate/baseline.json' in the configuration"
-        )
+        sentence = "needs a baseline; write 'baseline: privacy_baseline.json' in the configuration"
         yield source.problem((*path, "max_increase"), sentence)
     if budget.max is None:
         if budget.max_increase is None:

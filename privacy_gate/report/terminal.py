@@ -68,6 +68,12 @@ def _facts(report: Report) -> Iterator[str]:
             f" {exact(fixtures.get('members'))} + {exact(fixtures.get('nonmembers'))};"
             f" {_name(fixtures, 'assignment')}"
         )
+    receipt = section(fixtures, "receipt")
+    if receipt:
+        count = exact(receipt.get("records"))
+        yield f"  members   verified: training wrote a receipt of {count} records"
+    if report.baseline is not None and text(report.baseline, "message"):
+        yield from _wrapped(f"baseline  {text(report.baseline, 'message')}", "  ")
     if report.reused is not None:
         yield (
             f"  reused    the report of commit {_name(report.reused, 'commit')[:12]}, finished"
