@@ -151,7 +151,7 @@ def test_the_same_report_found_twice_counts_once():
 
 
 def test_an_error_keeps_its_own_message():
-    report = replace(broken(), config={"path": f"/home/runner/work/{CONFIG}", "sha256": None})
+    report = replace(broken(), config={"path": f"/elsewhere/{CONFIG}", "sha256": None})
     found = judged(report)
     assert summary(found) == ("error", 2, False, ())
     assert found.reports.reports[0].error == broken().error
