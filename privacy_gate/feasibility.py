@@ -31,8 +31,8 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
     cautions: list[str] = []
     alike: dict[tuple[Target, Sizes], list[PlannedCheck]] = {}
     for check in checks:
-        if check.increase:
-            continue  # its interval depends on the baseline, not on these sizes alone
+        if not check.planned:
+            continue  # sizes alone do not tell
         key = (Target(check.metric, check.budget), check.sizes(sizes))
         alike.setdefault(key, []).append(check)
     told: set[Target] = set()  # what holds for all attacks is not said for few-shot ones again

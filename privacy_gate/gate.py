@@ -29,13 +29,15 @@ def run(
     device: str | None = None,
     allow_roots: Iterable[str | os.PathLike[str]] = (),
     policy_ref: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Run the gate and return its report.
 
     ``model``, ``fixtures``, ``device``, ``allow_roots`` and ``policy_ref`` are those of
-    ``load_config`` and apply when ``config`` is a path. Raises ``PrivacyGateError`` for bad usage,
-    configuration, fixtures or model: there is no verdict then.
+    ``load_config`` and apply when ``config`` is a path; ``cache`` is that of ``cache.open_cache``.
+    Raises ``PrivacyGateError`` for bad usage, configuration, fixtures or model: there is no verdict
+    then.
     """
     if not isinstance(config, Config):
         config = load_config(
@@ -46,7 +48,7 @@ def run(
             allow_roots=allow_roots,
             policy_ref=policy_ref,
         )
-    return run_prepared(prepare(config), progress)
+    return run_prepared(prepare(config, cache=cache), progress)
 
 
 def run_prepared(prepared: Prepared, progress: Progress | None = None) -> Report:
@@ -80,6 +82,15 @@ def run_and_keep(
             wrong_direction=wrong,
             differences=compared.differences,
         )
+        informational = judge(
+            prepared.programme.informational,
+            evaluation,
+            prepared.sizes,
+            confidence=config.statistics.confidence,
+            episode_size=EPISODE_SIZE,
+            wrong_direction=wrong,
+            differences=compared.differences,
+        )
         waived = apply_waivers(judged, config.terms.waivers, prepared.today, wrong)
         checks = (*waived, *prepared.programme.unmade())
         attacks = [
@@ -105,9 +116,10 @@ def run_and_keep(
             "accuracy": {side: asdict(value) for side, value in accuracies.items()},
         },
         checks=checks,
+        informational=tuple(informational),
         attacks=(*attacks, *prepared.programme.not_run),
         cautions=(*prepared.cautions(), *compared.cautions, *_conditions(scored.scores)),
-        timing=prepared.stopwatch.timing(None if scored.tuned else 1),
+        timing=prepared.stopwatch.timing(scored.forward_passes),
         environment=provenance.environment(scored.facts["device_name"], config.statistics.seed),
     )
     return report, scored

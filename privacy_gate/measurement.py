@@ -158,6 +158,11 @@ def parse_budget(text: str) -> tuple[Metric, float]:
     except ValueError as error:
         detail = str(error) if separator and "metric" in str(error) else f"cannot read {text!r}"
         raise UsageError(f"Wrong budget: {detail}.", hint=_EXAMPLE) from None
+    if metric.audited:
+        raise UsageError(
+            f"{metric} needs a model and sets of records, not scores.",
+            hint="Put it into a configuration, under budgets.",
+        )
     if not 0.0 < limit < 1.0:
         raise UsageError(f"The budget of {metric} must lie strictly between 0 and 1, not {value}.")
     return metric, limit

@@ -12,7 +12,7 @@ from privacy_gate.config.available import access_obstacle, open_configured
 from privacy_gate.domain import AttackResult, Boolean, Check, Fixtures, Split
 from privacy_gate.errors import ConfigError, FixtureError
 from privacy_gate.protocols import Attack
-from privacy_gate.registry import SUITES, split_family
+from privacy_gate.registry import MODEL, SUITES, split_family
 from privacy_gate.terms import PlannedCheck
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Programme:
     dropped: tuple[PlannedCheck, ...] = ()
     waiting: tuple[PlannedCheck, ...] = ()
     """Increases that are not judged yet, because there is no baseline."""
+    informational: tuple[PlannedCheck, ...] = ()
+    """What is shown and decides nothing."""
 
     def without_baseline(self) -> Programme:
         """The programme where nothing is known that an increase could be judged against."""
@@ -40,6 +42,7 @@ class Programme:
             checks=tuple(check for check in self.checks if not check.increase),
             dropped=tuple(check for check in self.dropped if not check.increase),
             waiting=tuple(check for check in self.checks if check.increase),
+            informational=tuple(check for check in self.informational if not check.increase),
         )
 
     def reads(self, what: str) -> bool:
@@ -86,11 +89,15 @@ def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme
     may_be_left_out = too_small - set(config.terms.singly)
     wanted = [check for check in config.terms.checks if check.attack not in may_be_left_out]
     _refuse_unused_budgets(config, wanted, attacks)
+    judged = {*attacks, MODEL}
     return Programme(
         attacks=tuple(attacks.values()),
         not_run=tuple(not_run),
-        checks=tuple(check for check in wanted if check.attack in attacks),
-        dropped=tuple(check for check in wanted if check.attack not in attacks),
+        checks=tuple(check for check in wanted if check.attack in judged),
+        dropped=tuple(check for check in wanted if check.attack not in judged),
+        informational=tuple(
+            check for check in config.terms.informational if check.attack in judged
+        ),
     )
 
 

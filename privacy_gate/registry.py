@@ -29,7 +29,11 @@ ATTACKS = {
     "modified-entropy": "privacy_gate.attacks.threshold:MODIFIED_ENTROPY",
     "margin": "privacy_gate.attacks.threshold:MARGIN",
     "correctness": "privacy_gate.attacks.threshold:CORRECTNESS",
+    "noise-robustness": "privacy_gate.attacks.label_only.noise:NoiseRobustness",
+    "augmentation-robustness": "privacy_gate.attacks.label_only.augmentation:AugmentationRobustness",
+    "boundary-distance": "privacy_gate.attacks.label_only.boundary:BoundaryDistance",
 }
+"""Attacks by name; a target that is a class is called with the options."""
 
 FAMILIES = {
     "anchored": "privacy_gate.attacks.few_shot.attack:anchored",
@@ -41,8 +45,16 @@ FAMILIES = {
 
 SUITES = {
     "few-shot": ("anchored-5", "simple-shot-5", "laplacian-shot-5"),
+    "label-only": ("correctness", "noise-robustness", "augmentation-robustness"),
     "threshold": ("loss", "confidence", "entropy", "modified-entropy", "margin", "correctness"),
 }
+
+AUDITED_ATTACKS = ("loss", "confidence", "entropy", "modified-entropy", "margin")
+"""Attacks whose false alarms the overconfidence audit counts: their score of a record depends on
+this record alone, and not on whether the prediction is right."""
+
+MODEL = "model"
+"""Stands in the place of an attack in the id of a check of the model itself (``model/ece``)."""
 
 MOST_SHOTS = 1000
 
@@ -82,9 +94,12 @@ def open_attack(name: str, options: Mapping[str, Any]) -> Any:
     family = split_family(name)
     if family is not None:
         return resolve(FAMILIES[family[0]])(family[1], **options)
+    found = resolve(ATTACKS[name] if name in ATTACKS else attack_targets()[name])
+    if isinstance(found, type):
+        return found(**options)
     if options:
         raise TypeError(f"the attack {name!r} takes no options")
-    return resolve(ATTACKS[name] if name in ATTACKS else attack_targets()[name])
+    return found
 
 
 def attack_targets() -> dict[str, str]:

@@ -10,6 +10,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
+from privacy_gate.audit_checks import (
+    AuditedMetrics,
+    audit_advice,
+    audit_p_value,
+    nothing_measured,
+)
 from privacy_gate.domain import Change, Check, Measurement, Metric, Outcome, Sizes, Verdict
 from privacy_gate.increases import beside_the_baseline, increase_words, measured_increase
 from privacy_gate.statistics.difference import Difference
@@ -33,18 +39,25 @@ def judge(
     episode_size: int = 15,
     wrong_direction: Collection[str] = (),
     differences: Mapping[tuple[str, Metric], Difference] | None = None,
+    audited: AuditedMetrics | None = None,
 ) -> list[Check]:
     """Judge all checks of one configuration together (Holm needs all of them).
 
     ``scores`` by attack name, of evaluation records. An attack in ``wrong_direction`` scores
     members below non-members: it is never a pass. ``differences`` to the baseline, by attack and
-    metric, where there is one.
+    metric, where there is one. ``audited``: what the overconfidence audit measured.
     """
     level = (1 - confidence) / 2
     holm_level = level / max(1, len(planned))
     known = differences or {}
     measured, p_values = [], []
     for check in planned:
+        if check.metric.audited:
+            value = (audited or {}).get((check.attack, check.metric))
+            value = value or nothing_measured(check.metric, level, "no audit measured it")
+            measured.append(value)
+            p_values.append(audit_p_value(value, check.budget))
+            continue
         judged = statistic(check.metric, episode_size)
         of_attack = scores[check.attack]
         own = check.sizes(sizes)
@@ -140,7 +153,7 @@ def judged_check(
     """One check with its verdict and words. ``rejected``: its p-value survived Holm; ``sizes`` are
     its own, ``level`` is λ and ``holm_level`` λ/M."""
     verdict = _verdict(measured, planned.budget, rejected)
-    if wrong_direction and verdict == "pass":
+    if wrong_direction and verdict == "pass" and not planned.metric.audited:
         verdict, message, advice = WRONG_DIRECTION
     else:
         message, advice = _words(planned, measured, verdict, p_value, sizes)
@@ -166,7 +179,7 @@ def judged_check(
         method=measured.method,
         counts=measured.counts,
         characteristic=None
-        if planned.increase
+        if not planned.planned
         else characteristic(
             statistic(planned.metric, episode_size), planned.budget, level, holm_level, sizes
         ),
@@ -202,7 +215,9 @@ def metric_words(metric: Metric) -> str:
         return f"TNR at FNR {metric.argument:g}"
     if metric.name == "log_mia":
         return f"Log-MIA (regime {str(metric.argument).upper()})"
-    return {"auc": "AUC", "advantage": "Advantage"}[metric.name]
+    if metric.name == "ood_fpr":
+        return f"The share of {metric.argument} records called members"
+    return {"auc": "AUC", "advantage": "Advantage", "ece": "ECE"}[metric.name]
 
 
 def _words(
@@ -216,7 +231,8 @@ def _words(
     if planned.increase:
         return increase_words(name, planned, measured, verdict, p_value, sizes)
     if measured.estimate is None or measured.low is None or measured.high is None:
-        return f"{name} cannot be measured: {measured.note}.", "Add evaluation records."
+        cure = "" if planned.metric.audited else "Add evaluation records."
+        return f"{name} cannot be measured: {measured.note}.", cure
     low, high = f"{measured.low:.3g}", f"{measured.high:.3g}"
     aside = _beside_the_null(measured)
     if verdict == "pass":
@@ -229,6 +245,8 @@ def _words(
     if verdict == "fail":
         chance = "" if p_value is None else f" (p = {p_value:.2g})"
         message = f"{name} is at least {low}, above the budget {budget}{chance}.{aside}"
+        if planned.metric.audited:
+            return message, audit_advice(planned.metric, verdict)
         return message, (
             "The model gives members away. Train with less memorisation (earlier stopping,"
             " regularisation, clean labels, differential privacy), then run the gate again."
@@ -236,6 +254,8 @@ def _words(
     message = (
         f"{name} lies in [{low}, {high}]: that does not decide about the budget {budget}.{aside}"
     )
+    if planned.metric.audited:
+        return message, audit_advice(planned.metric, verdict)
     return message, _cure(planned, measured, sizes)
 
 

@@ -71,7 +71,7 @@ def test_valid_keys_follow_the_grammar():
     assert "order" in valid_keys(("model", "labels"))
     assert "scale" in valid_keys(("model", "preprocess", "<mapping>"))
     assert set(valid_keys(("budgets", 0, "<log_mia>"))) == {
-        "metric", "regime", "max", "max_increase", "warn_at", "attacks",
+        "metric", "regime", "max", "max_increase", "warn_at", "attacks", "informational",
     }  # fmt: skip
 
 

@@ -175,7 +175,7 @@ def test_rules_are_complete_and_stable():
         "PG001": "MembersRecognised", "PG002": "NonmembersRecognised", "PG003": "LogMia",
         "PG004": "AreaUnderCurve", "PG005": "Advantage", "PG006": "IncreaseOverBaseline",
         "PG007": "TermsChanged", "PG008": "GateError", "PG009": "NoResult",
-        "PG010": "FixtureCheck", "PG011": "OtherBudget",
+        "PG010": "FixtureCheck", "PG011": "OtherBudget", "PG012": "FalseAlarms",
     }  # fmt: skip
     (run,) = read(render(report_samples.passing()))["runs"]
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(rules)

@@ -132,12 +132,13 @@ def _differences(
 ) -> Differences:
     """``ranks``: those of the baseline, where they are known."""
     checks = prepared.programme.checks
+    shown = prepared.programme.informational
     level = (1 - prepared.config.statistics.confidence) / 2
     levels = {"level": level, "holm_level": level / max(1, len(checks))}
     found: dict[tuple[str, Metric], Difference] = {}
-    for check in checks:
+    for check in (*checks, *shown):
         key = (check.attack, check.metric)
-        if key in found:
+        if key in found or check.metric.audited:
             continue
         if _is_itself(prepared, scored, baseline, ranks, check.attack):
             known: Difference | None = _itself(prepared, scored, check, level, episode_size)

@@ -36,7 +36,7 @@ def make_baseline(
     # the increases that have no baseline yet count as well: from now on they are judged
     checks = (*programme.checks, *programme.waiting)
     level = (1 - confidence) / 4
-    metrics = sorted({check.metric for check in checks}, key=str)
+    metrics = sorted({check.metric for check in checks if not check.metric.audited}, key=str)
     learned = {check.attack for check in checks if check.learned}
     same_fixtures = old is not None and old.fixtures_sha256 == prepared.data.sha256
     judged = old.judged if old is not None and same_fixtures else ()

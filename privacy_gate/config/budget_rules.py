@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from privacy_gate.config.budgets import Budget, BudgetBase
-from privacy_gate.config.names import expand, known_names, unknown_attack
+from privacy_gate.config.names import chosen_attacks, expand, known_names, unknown_attack
 from privacy_gate.config.parts import below, entries, section
 from privacy_gate.config.problems import Path, Problem, shown
 from privacy_gate.config.source import Source
@@ -54,6 +54,7 @@ def budget_problems(
     first: dict[str, int] = {}
     for index, budget in budgets.items():
         yield from _levels(source, index, budget, configured.baseline)
+        yield from _audits(source, index, budget, configured.custom)
         for place, name in enumerate(budget.attacks or ()):
             path = ("budgets", index, "attacks", place)
             if name not in names:
@@ -61,7 +62,7 @@ def budget_problems(
             elif configured.complete and set(expand([name])).isdisjoint(attacks):
                 sentence = f"{shown(name)} matches no attack listed under 'attacks'"
                 yield source.problem(path, sentence)
-        chosen = [name for name in expand(budget.attacks or attacks) if name in attacks]
+        chosen = chosen_attacks(budget, attacks)
         checks = [f"{name}/{budget.metric_key}{kind}" for name in chosen for kind in budget.limits]
         taken = next((check for check in checks if check in first), None)
         if taken is not None:
@@ -70,6 +71,22 @@ def budget_problems(
             yield source.problem(("budgets", index), sentence)
         for check in checks:
             first.setdefault(check, index)
+
+
+def _audits(source: Source, index: int, budget: BudgetBase, custom: bool) -> Iterable[Problem]:
+    """What does not fit to a metric of the overconfidence audit."""
+    path, metric = ("budgets", index), budget.metric_key
+    if not metric.audited:
+        return
+    if custom:
+        sentence = f"{metric.name} needs class scores, so it is for task classification only"
+        yield source.problem((*path, "metric"), sentence)
+    if budget.max_increase is not None:
+        sentence = f"{metric.name} has no increase over a baseline; write max"
+        yield source.problem((*path, "max_increase"), sentence, key=True)
+    if metric.name == "ece" and budget.attacks is not None:
+        sentence = "ece is a property of the model, not of attacks"
+        yield source.problem((*path, "attacks"), sentence, key=True)
 
 
 def both(lines: list[int]) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Tag
 from pydantic_core import PydanticCustomError
 
-from privacy_gate.config.values import Maximum, Rate, Section, Texts, wrong
+from privacy_gate.config.values import Maximum, Rate, Section, SetName, Texts, wrong
 from privacy_gate.domain import Metric
 
 
@@ -29,6 +29,8 @@ class BudgetBase(Section):
     """An estimate above it is reported, the verdict unchanged; needs max."""
     attacks: Texts | None = None
     """Attacks or suites the budget is for; default: all."""
+    informational: bool | None = None
+    """Whether it is shown only and decides nothing; default: no, but for ood_fpr and ece."""
 
     @property
     def metric_key(self) -> Metric:
@@ -36,6 +38,11 @@ class BudgetBase(Section):
         name: str = getattr(self, "metric")  # noqa: B009  declared by every subclass
         argument = Metric.ARGUMENTS[name]
         return Metric(name, None if argument is None else getattr(self, argument))
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict of the run depends on it."""
+        return not (self.metric_key.audited if self.informational is None else self.informational)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -79,6 +86,20 @@ class AdvantageBudget(BudgetBase):
     metric: Literal["advantage"]
 
 
+class OodFprBudget(BudgetBase):
+    """Share of a set of records, none of them a member, that an attack calls members."""
+
+    metric: Literal["ood_fpr"]
+    set: SetName
+    """Set of records: nonmembers, generated, a transform, or an ood set of the fixtures."""
+
+
+class EceBudget(BudgetBase):
+    """Expected calibration error of the model on evaluation non-members."""
+
+    metric: Literal["ece"]
+
+
 def _metric_tag(value: Any) -> str:
     metric = value["metric"] if isinstance(value, dict) else value.metric
     return f"<{metric}>"
@@ -101,7 +122,9 @@ Budget = Annotated[
     | Annotated[TnrBudget, Tag("<tnr_at_fnr>")]
     | Annotated[LogMiaBudget, Tag("<log_mia>")]
     | Annotated[AucBudget, Tag("<auc>")]
-    | Annotated[AdvantageBudget, Tag("<advantage>")],
+    | Annotated[AdvantageBudget, Tag("<advantage>")]
+    | Annotated[OodFprBudget, Tag("<ood_fpr>")]
+    | Annotated[EceBudget, Tag("<ece>")],
     Discriminator(_metric_tag),
     BeforeValidator(_known_metric),
 ]

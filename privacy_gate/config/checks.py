@@ -185,6 +185,9 @@ def _budgets(source: Source, parts: Readable) -> Iterable[Problem]:
     written = [name for name in listed if name in names]
     complete = parts.attacks_complete and len(written) == len(parts.attacks)
     has_baseline = "baseline" in source.data
+    if parts.budgets and not any(budget.decides for budget in parts.budgets.values()):
+        sentence = "are informational only, so nothing could ever fail; add one that decides"
+        yield source.problem(("budgets",), sentence)
     yield from budget_problems(
         source, parts.budgets, Configured(tuple(written), complete, custom, has_baseline)
     )

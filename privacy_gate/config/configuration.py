@@ -10,7 +10,7 @@ from typing import Any
 from privacy_gate.config.budgets import BudgetBase
 from privacy_gate.config.callables import load_callable
 from privacy_gate.config.model_section import ModelSection
-from privacy_gate.config.names import expand
+from privacy_gate.config.names import chosen_attacks, expand
 from privacy_gate.config.paths import shown_path
 from privacy_gate.config.schema import (
     AttackSection,
@@ -121,8 +121,7 @@ class Config:
 
     def attacks_for(self, budget: BudgetBase) -> tuple[str, ...]:
         """The configured attacks a budget is for, in the order of ``attack_names``."""
-        wanted = expand(budget.attacks or self.attacks)
-        return tuple(name for name in self.attack_names if name in wanted)
+        return tuple(chosen_attacks(budget, self.attack_names))
 
     def line_of(self, *keys: str | int) -> int:
         """The 1-based line of a value, of its nearest parent if the file does not hold it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from privacy_gate import registry
+from privacy_gate.config.budgets import BudgetBase
 from privacy_gate.config.problems import nearest, shown
 
 
@@ -12,6 +13,21 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
     """Attack names in order, suites replaced by their attacks, each once."""
     singles = [single for name in names for single in registry.SUITES.get(name, (name,))]
     return tuple(dict.fromkeys(singles))
+
+
+def chosen_attacks(budget: BudgetBase, names: Iterable[str]) -> list[str]:
+    """Those of ``names``, of attacks that run, that a budget is for; the model itself for ``ece``.
+    Of the metrics of the overconfidence audit only attacks that it looks at can be meant."""
+    metric = budget.metric_key.name
+    if metric == "ece":
+        return [registry.MODEL]
+    wanted = None if budget.attacks is None else expand(budget.attacks)
+    return [
+        name
+        for name in names
+        if (wanted is None or name in wanted)
+        and (metric != "ood_fpr" or name in registry.AUDITED_ATTACKS)
+    ]
 
 
 def known_names(custom: bool, written: Collection[str]) -> Collection[str]:

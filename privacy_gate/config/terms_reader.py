@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from privacy_gate.config.available import available
 from privacy_gate.config.budgets import BudgetBase
 from privacy_gate.config.extending import completed
-from privacy_gate.config.names import expand
+from privacy_gate.config.names import chosen_attacks
 from privacy_gate.config.pinned import pinned
 from privacy_gate.config.policy import Policy, open_policy
 from privacy_gate.config.problems import config_error, shown
@@ -87,16 +87,18 @@ def terms_of(
     listed = {attack.name for attack in settings.attacks}
     until, reason = _tolerance(settings.statistics.on_inconclusive)
     place = None if source.holder(("budgets",)) is source else extended
+    checks, informational = _planned(settings.budgets, source, names, place)
     own = Terms(
         name=name,
         path=path,
-        checks=tuple(_planned(settings.budgets, source, names, place)),
+        checks=checks,
         singly=tuple(attack for attack in names if attack in listed),
         confidence=settings.statistics.confidence,
         warn_until=until,
         warn_reason=reason,
         fixtures_sha256=fixtures_sha256,
         pinned=pinned(settings, baseline_sha256),
+        informational=informational,
     )
     if policy is None:
         return own
@@ -119,10 +121,11 @@ def _terms_of_policy(policy: Policy, own: Terms, names: Sequence[str]) -> Terms:
         )
         for position, waiver in enumerate(written.waivers)
     ]
+    checks, informational = _planned(written.budgets, source, names, policy.path)
     return Terms(
         name=own.name,
         path=policy.path,
-        checks=tuple(_planned(written.budgets, source, names, policy.path)),
+        checks=checks,
         singly=(),
         confidence=written.statistics.confidence or own.confidence,
         warn_until=until,
@@ -130,34 +133,38 @@ def _terms_of_policy(policy: Policy, own: Terms, names: Sequence[str]) -> Terms:
         waivers=tuple(waivers),
         on_changed_terms=written.on_changed_terms,
         owner=written.owner,
+        informational=informational,
     )
 
 
 def _planned(
     budgets: Sequence[BudgetBase], source: Source, names: Sequence[str], path: str | None
-) -> Iterator[PlannedCheck]:
-    """Every check of every budget, in the order of the file."""
+) -> tuple[tuple[PlannedCheck, ...], tuple[PlannedCheck, ...]]:
+    """Every check of every budget, in the order of the file: those that decide, and the others."""
+    found: dict[bool, list[PlannedCheck]] = {True: [], False: []}
     for position, budget in enumerate(budgets):
-        wanted = expand(budget.attacks or names)
-        chosen = [name for name in names if name in wanted]
+        chosen = chosen_attacks(budget, names)
         if not chosen:
             raise ConfigError(
                 "This budget matches no attack that runs.",
                 hint=f"These run: {', '.join(names) or 'none'}.",
                 location=source.location(("budgets", position)),
             )
-        for name in chosen:
-            for ending, limit in budget.limits.items():
-                yield PlannedCheck(
-                    attack=name,
-                    metric=budget.metric_key,
-                    budget=limit,
-                    warn_at=None if ending else budget.warn_at,
-                    line=source.mark(("budgets", position))[0],
-                    path=path,
-                    learned=split_family(name) is not None,
-                    increase=bool(ending),
-                )
+        found[budget.decides] += [
+            PlannedCheck(
+                attack=name,
+                metric=budget.metric_key,
+                budget=limit,
+                warn_at=None if ending else budget.warn_at,
+                line=source.mark(("budgets", position))[0],
+                path=path,
+                learned=split_family(name) is not None,
+                increase=bool(ending),
+            )
+            for name in chosen
+            for ending, limit in budget.limits.items()
+        ]
+    return tuple(found[True]), tuple(found[False])
 
 
 def _tolerance(written: OnInconclusive) -> tuple[date | None, str]:

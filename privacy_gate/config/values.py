@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from privacy_gate.domain import SET_NAME
+
 TARGET = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 DEVICE = r"auto|cpu|cuda(:(0|[1-9][0-9]{0,2}))?"
@@ -109,6 +111,11 @@ Sha256 = Annotated[
     _matching(SHA256, "a SHA-256 digest of 64 hexadecimal digits"),
     AfterValidator(str.lower),
     _json_text(SHA256),
+]
+SetName = Annotated[
+    str,
+    _matching(SET_NAME, "the name of a set: lower-case letters, digits, '-' and '_'"),
+    _json_text(SET_NAME),
 ]
 Target = Annotated[
     str, _matching(TARGET, "a function as package.module:function"), _json_text(TARGET)

@@ -4,6 +4,9 @@ Sign convention, everywhere: **a higher score means "more likely a member"**.
 """
 
 from privacy_gate.domain.numbers import (
+    OWN_SETS,
+    SET_NAME,
+    TRANSFORMS,
     Boolean,
     Float,
     Integer,
@@ -19,7 +22,9 @@ from privacy_gate.domain.outcome import ReportSet, exit_code
 from privacy_gate.domain.pipeline import (
     Evidence,
     Fixtures,
+    OodSet,
     Outputs,
+    Queries,
     ReceiptFacts,
     Records,
     Scores,
@@ -42,6 +47,9 @@ from privacy_gate.domain.report import (
 )
 
 __all__ = [
+    "OWN_SETS",
+    "SET_NAME",
+    "TRANSFORMS",
     "AttackResult",
     "Boolean",
     "Change",
@@ -57,8 +65,10 @@ __all__ = [
     "Measurement",
     "Method",
     "Metric",
+    "OodSet",
     "Outcome",
     "Outputs",
+    "Queries",
     "ReceiptFacts",
     "Records",
     "Report",

@@ -19,6 +19,15 @@ Boolean = NDArray[np.bool_]
 
 Method = Literal["exact", "asymptotic"]
 
+SET_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+"""Pattern of the names of sets of records: out-of-distribution sets, transforms, generated ones."""
+
+TRANSFORMS = ("permuted", "inverted", "noise", "scaled", "unnormalised")
+"""Changes of non-members that the overconfidence audit can make."""
+
+OWN_SETS = ("nonmembers", *TRANSFORMS, "generated")
+"""Sets that the overconfidence audit makes itself: no ood set of the fixtures has such a name."""
+
 
 def decimal(rate: float) -> Decimal:
     """The decimal number a user wrote: ``decimal(0.29) * 100`` is 29, ``0.29 * 100`` is not."""
@@ -49,8 +58,19 @@ class Metric:
         "log_mia": "regime",
         "auc": None,
         "advantage": None,
+        "ood_fpr": "set",
+        "ece": None,
     }
     """Metric name -> the name of its argument in a budget."""
+
+    AUDITS: ClassVar[frozenset[str]] = frozenset({"ood_fpr", "ece"})
+    """Metrics of the overconfidence audit: what they say is not whether members are recognised, so
+    no null, no plan and no comparison with a baseline belongs to them."""
+
+    @property
+    def audited(self) -> bool:
+        """Whether the overconfidence audit measures it, instead of an attack on both sides."""
+        return self.name in self.AUDITS
 
     def __str__(self) -> str:
         if self.argument is None:
@@ -73,13 +93,18 @@ class Metric:
         name, argument = match[1], match[2]
         wanted = cls.ARGUMENTS[name]
         if (wanted is None) != (argument is None):
-            example = {"fpr": "[0.01]", "fnr": "[0.01]", "regime": "[a]", None: ""}[wanted]
+            examples = {"fpr": "[0.01]", "fnr": "[0.01]", "regime": "[a]", "set": "[NAME]"}
+            example = "" if wanted is None else examples[wanted]
             raise ValueError(f"write {name}{example}, not {text.strip()!r}")
         if wanted is None:
             return cls(name)
         if wanted == "regime":
             if argument not in ("a", "b"):
                 raise ValueError(f"log_mia has the regimes 'a' and 'b', not {argument!r}")
+            return cls(name, argument)
+        if wanted == "set":
+            if re.fullmatch(SET_NAME, argument) is None:
+                raise ValueError(f"ood_fpr needs the name of a set, not {argument!r}")
             return cls(name, argument)
         try:
             rate = float(argument)

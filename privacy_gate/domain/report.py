@@ -125,12 +125,24 @@ class AttackResult:
 
 @dataclass(frozen=True, slots=True)
 class FixtureCheck:
-    """One check of the fixtures themselves."""
+    """One check of the fixtures themselves.
+
+    ``blocking``: because of it the checks of the run can neither pass nor fail. ``accepted``: the
+    reason for which the configuration accepts it all the same. ``level``: the chance that sound
+    fixtures are called faulty, where that is known.
+    """
 
     name: str
     verdict: Literal["pass", "fail", "inconclusive"]
     message: str
     statistic: float | None = None
+    advice: str = ""
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    level: float | None = None
+    blocking: bool = False
+    accepted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,8 @@ class Report:
     config: Mapping[str, Any]
     fixtures: Mapping[str, Any]
     checks: tuple[Check, ...]
+    informational: tuple[Check, ...] = ()
+    """Checks that are shown and decide nothing."""
     attacks: tuple[AttackResult, ...] = ()
     fixture_checks: tuple[FixtureCheck, ...] = ()
     policy: Mapping[str, Any] | None = None
@@ -174,7 +188,8 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The report as plain JSON values, keys as documented in the report schema."""
         content = asdict(self)
-        content["checks"] = [check_to_dict(check) for check in self.checks]
+        for name in ("checks", "informational"):
+            content[name] = [check_to_dict(check) for check in getattr(self, name)]
         plain: dict[str, Any] = _plain({"schema": content.pop("schema"), **content})
         return plain
 

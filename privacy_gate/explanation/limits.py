@@ -79,12 +79,30 @@ def _advantage(metric: Metric, budget: float) -> tuple[str, str]:
     )
 
 
+def _ood_fpr(metric: Metric, budget: float) -> tuple[str, str]:
+    return (
+        f"Of the records of the set {metric.argument}, which nobody trained on, at most"
+        f" {shares(budget)} may be called members",
+        "",
+    )
+
+
+def _ece(metric: Metric, budget: float) -> tuple[str, str]:
+    return (
+        "The model's confidence may differ from the share of its answers that are right by at most"
+        f" {shares(budget)} on average, on records it was not trained on",
+        "",
+    )
+
+
 _VALUE = {
     "tpr_at_fpr": _tpr,
     "tnr_at_fnr": _tnr,
     "log_mia": _log_mia,
     "auc": _auc,
     "advantage": _advantage,
+    "ood_fpr": _ood_fpr,
+    "ece": _ece,
 }
 
 

@@ -14,6 +14,7 @@ from privacy_gate.errors import FixtureError
 from privacy_gate.explanation.attacks import looks_at
 from privacy_gate.explanation.limits import limit_sentence, shares, warning_sentence
 from privacy_gate.fixtures.manifest import read_manifest
+from privacy_gate.registry import MODEL
 from privacy_gate.terms import PlannedCheck
 
 if TYPE_CHECKING:
@@ -93,9 +94,16 @@ def _tested(config: Config) -> Iterator[str]:
 
 
 def _tolerated(config: Config) -> Iterator[str]:
-    everyone = tuple(dict.fromkeys(check.attack for check in config.terms.checks))
+    yield from _limits(config, config.terms.checks)
+    for line in _limits(config, config.terms.informational):
+        yield line.replace("- ", "- For information only, deciding nothing: ", 1)
+
+
+def _limits(config: Config, checks: Iterable[PlannedCheck]) -> Iterator[str]:
+    attacks = (check.attack for check in config.terms.checks if not check.metric.audited)
+    everyone = tuple(dict.fromkeys(attacks))
     alike: dict[PlannedCheck, list[str]] = {}
-    for check in config.terms.checks:
+    for check in checks:
         alike.setdefault(replace(check, attack="", learned=False), []).append(check.attack)
     for common, names in alike.items():
         check = replace(common, attack=names[0])
@@ -103,7 +111,8 @@ def _tolerated(config: Config) -> Iterator[str]:
         sentences = [
             limit_sentence(check, config.terms.confidence),
             warning_sentence(check),
-            f"This holds for {whom} ({_place(config, check)}).",
+            f"This holds for {whom if names != [MODEL] else 'the model itself'}"
+            f" ({_place(config, check)}).",
             *_looser(config, check),
         ]
         yield "- " + " ".join(sentence for sentence in sentences if sentence)

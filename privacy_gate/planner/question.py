@@ -120,7 +120,7 @@ def question(config: Config) -> Question:
     splits = config.splits
     asked = Question(
         name=config.terms.path,
-        checks=config.terms.checks,
+        checks=tuple(check for check in config.terms.checks if not check.metric.audited),
         confidence=config.terms.confidence,
         shares=(splits.support, splits.calibration, splits.evaluation),
     )

@@ -7,13 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from privacy_gate.audit_checks import audit_p_value, rebuilt_audit
 from privacy_gate.domain import AttackResult, Check, Interval, Measurement, Sizes
 from privacy_gate.increases import with_comparison
 from privacy_gate.recount.facts import Facts, has_numbers
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.plausible import Unsupported, p_above, refuse_area
 from privacy_gate.statistics.rate_at_rate import RateAtRate
-from privacy_gate.statistics.reported import corrected_p_value, difference, rebuilt
+from privacy_gate.statistics.reported import (
+    corrected_p_value,
+    difference,
+    rebuilt,
+    stated_level,
+)
 from privacy_gate.terms import PlannedCheck, number
 from privacy_gate.verdict import judged_check
 
@@ -96,8 +102,8 @@ class Row:
     @property
     def _may_fail(self) -> bool:
         """An interval can keep a fail; a new one needs the scores."""
-        exact = isinstance(statistic(self.planned.metric), RateAtRate) and not self.planned.increase
-        return exact or (self.reported is not None and self.reported.verdict in ("fail", "waived"))
+        owned = self.reported is not None and self.reported.verdict in ("fail", "waived")
+        return owned or _counted(self.planned)
 
     def _undecided(self) -> Check:
         planned, reported = self.planned, self.reported
@@ -122,6 +128,11 @@ class Row:
         return replace(check, message=message, advice=_AGAIN)
 
 
+def _counted(planned: PlannedCheck) -> bool:
+    """Whether the counts of a report tell everything about a check."""
+    return planned.metric.name in ("tpr_at_fpr", "tnr_at_fnr", "ood_fpr") and not planned.increase
+
+
 _NOT_RUN = "Not run, as the report says."
 
 
@@ -130,6 +141,8 @@ def _measurement(planned: PlannedCheck, reported: Check, sizes: Sizes | None) ->
         raise Unsupported("the sizes of the fixtures contradict each other")
     if planned.increase:
         return difference(planned.metric, reported)
+    if planned.metric.audited:
+        return rebuilt_audit(planned.metric, reported, stated_level(reported.counts))
     return rebuilt(planned.metric, reported, planned.sizes(sizes))
 
 
@@ -138,6 +151,8 @@ def _p_value(
 ) -> float | None:
     """Computed again from counts or interval where these tell it. Otherwise that of the report,
     which a smaller budget can only lower; ``None`` if nothing tells."""
+    if planned.metric.audited:
+        return audit_p_value(measured, planned.budget)
     judged = statistic(planned.metric)
     if isinstance(judged, RateAtRate) and not planned.increase:
         return corrected_p_value(judged, measured, planned.budget, facts.holm_level)
@@ -172,6 +187,8 @@ def _doubt(planned: PlannedCheck, reported: Check, measured: Measurement, facts:
         return "its counts give another interval"
     if (facts.measured_level or 0.0) > facts.level * (1 + 1e-9):
         return f"it was measured at a lower confidence than {number(facts.confidence)}"
+    if planned.metric.audited:
+        return _unclaimed(planned, reported, measured)
     implied = None
     if not isinstance(statistic(planned.metric), RateAtRate):
         implied = _implied(planned, measured, reported.budget, facts)
@@ -187,10 +204,13 @@ def _doubt(planned: PlannedCheck, reported: Check, measured: Measurement, facts:
             return "its comparison says otherwise"
     elif not _agrees(planned, measured, attack, attack.auc, facts):
         return "the results of its attack say otherwise"
+    return "" if planned.attack in facts.wrong else _unclaimed(planned, reported, measured)
+
+
+def _unclaimed(planned: PlannedCheck, reported: Check, measured: Measurement) -> str:
+    """A check that its own numbers would pass, and that says it does not."""
     within = measured.high is not None and measured.high <= min(planned.budget, reported.budget)
-    if within and reported.verdict != "pass" and planned.attack not in facts.wrong:
-        return "it does not claim a pass itself"
-    return ""
+    return "it does not claim a pass itself" if within and reported.verdict != "pass" else ""
 
 
 def _agrees(

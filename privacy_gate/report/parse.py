@@ -55,7 +55,8 @@ def _report(content: Any) -> Report:
     refuse(json.dumps(content))
     report = report_from_dict(content)
     unknown = _unknown(content, Report)
-    unknown += sum(_unknown(check, Check) for check in content["checks"])
+    checks = (*content["checks"], *content.get("informational", ()))
+    unknown += sum(_unknown(check, Check) for check in checks)
     unknown += sum(_unknown(attack, AttackResult) for attack in content["attacks"])
     if not unknown:
         return report
@@ -75,7 +76,8 @@ def report_from_dict(content: Mapping[str, Any]) -> Report:
         raise UsageError(f"This is no report of the schema {SCHEMA}.")
     try:
         checks = [_attributes(check) for check in content["checks"]]
-        text = json.dumps({**content, "checks": checks}, allow_nan=False)
+        shown = [_attributes(check) for check in content.get("informational", ())]
+        text = json.dumps({**content, "checks": checks, "informational": shown}, allow_nan=False)
         report = _adapter().validate_json(text, strict=True)
         json.dumps(report.to_dict(), allow_nan=False)  # an integer may be too large for a float
         return report

@@ -159,6 +159,17 @@ RULES = (
         "medium",
         "5.0",
     ),
+    Rule(
+        "PG012",
+        "FalseAlarms",
+        "The model answers too surely where it knows nothing",
+        "An attack calls too many records members that nobody trained on, or the calibration error"
+        " of the model is too large: its scores are no measure of how sure it can be.",
+        "Train the model to be less confident away from its training data, or calibrate it; see the"
+        " audit of overconfidence in the report.",
+        "high",
+        "4.0",
+    ),
 )
 
 PLACES: Mapping[str, int] = {rule.id: place for place, rule in enumerate(RULES)}
@@ -170,5 +181,7 @@ OF_METRIC: Mapping[str, str] = {
     "log_mia": "PG003",
     "auc": "PG004",
     "advantage": "PG005",
+    "ood_fpr": "PG012",
+    "ece": "PG012",
 }
 """Metric -> rule."""

@@ -33,6 +33,7 @@ def render(report: Report) -> str:
         lines += ["", *_changes(report)]
     if report.checks:
         lines += ["", *_checks(report), "", *_why(report)]
+    lines += _informational(report)
     attacks = list(_attacks(report))
     lines += ["", *attacks] if attacks else []
     lines += [*_cautions(report)]
@@ -130,6 +131,19 @@ def _checks(report: Report) -> Iterator[str]:
         counts = {verdict: sum(c.verdict == verdict for c in rest) for verdict in _ORDER}
         words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         yield f"  and {len(rest)} more: {words}"
+
+
+def _informational(report: Report) -> Iterator[str]:
+    """What decides nothing and is not within its budget."""
+    beyond = [check for check in worst_first(report.informational) if check.verdict != "pass"]
+    for check in beyond[:SHOWN]:
+        numbers = interval(check.estimate, check.low, check.high, check.budget)
+        yield from _wrapped(
+            f"for information: {clean(check.id, _NAME)} {numbers}, budget {exact(check.budget)}",
+            "  ",
+        )
+    if len(beyond) > SHOWN:
+        yield f"  for information: and {len(beyond) - SHOWN} more"
 
 
 def _one_per_metric(ordered: list[Check]) -> list[Check]:

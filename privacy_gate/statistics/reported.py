@@ -42,7 +42,7 @@ def rebuilt(metric: Metric, check: Check, sizes: Sizes) -> Measurement:
         sizes.nonmembers
     ):
         raise Unsupported("its sizes are not those of the evaluation records")
-    level = _level(counts, "level", LARGEST_LEVEL)
+    level = stated_level(counts)
     judged = statistic(metric)
     if isinstance(judged, RateAtRate):
         return _rate(judged, counts, sizes, level)
@@ -72,6 +72,11 @@ def rebuilt(metric: Metric, check: Check, sizes: Sizes) -> Measurement:
         null_p=null_p,
         counts=counts,
     )
+
+
+def stated_level(counts: Counts) -> float:
+    """The one-sided error that a check says it was measured at. Raises ``Unsupported``."""
+    return _level(counts, "level", LARGEST_LEVEL)
 
 
 def difference(metric: Metric, check: Check) -> Measurement:

@@ -20,6 +20,8 @@ def stricter(base: Terms, head: Terms) -> Terms:
     own = {check.id for check in head.checks}
     checks = [_tighter(theirs.get(check.id), check, base.path) for check in head.checks]
     checks += [_from(check, base.path) for check in base.checks if check.id not in own]
+    binding = {check.id for check in checks}
+    shown = {check.id: check for check in (*base.informational, *head.informational)}
     until, reason = _tolerance(base, head)
     pinned = {**head.pinned, **base.pinned}
     if "weights" in (base.pinned.get(TRUST), head.pinned.get(TRUST)):
@@ -36,6 +38,7 @@ def stricter(base: Terms, head: Terms) -> Terms:
         pinned=pinned,
         on_changed_terms=base.on_changed_terms,
         owner=base.owner or head.owner,
+        informational=tuple(check for name, check in shown.items() if name not in binding),
     )
 
 

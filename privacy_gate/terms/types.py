@@ -26,6 +26,12 @@ class PlannedCheck:
     path: str | None = None
     """File that ``line`` is in, where that is not the configuration."""
 
+    @property
+    def planned(self) -> bool:
+        """Whether sizes alone tell what it can decide; not so for increases, which depend on the
+        baseline, and for the metrics of the overconfidence audit."""
+        return not (self.increase or self.metric.audited)
+
     def sizes(self, sizes: Sizes) -> Sizes:
         """The sizes this check rests on. A learned attack was made from the very training records
         that are not evaluated, so these are no random sample of all of them: no population."""
@@ -98,6 +104,8 @@ class Terms:
     pinned: Mapping[str, str] = field(default_factory=dict)
     on_changed_terms: Literal["fail", "show"] = "fail"
     owner: str | None = None
+    informational: tuple[PlannedCheck, ...] = ()
+    """Checks that are shown and decide nothing."""
 
 
 TRUST = "model.trust"

@@ -15,6 +15,7 @@ from privacy_gate.report.comment.escape import code, text
 from privacy_gate.report.comment.markup import ICONS, folded, joined, table
 from privacy_gate.report.comment.plot import reversed_plot, roc_plot
 from privacy_gate.report.page.headline import banners
+from privacy_gate.report.page.order import worst_first
 from privacy_gate.report.page.provenance import Fact, glance, overrides, provenance
 from privacy_gate.report.page.steps import next_steps
 from privacy_gate.report.page.values import counted, number, section
@@ -50,6 +51,7 @@ def parts(report: Report) -> list[Part]:
         ("what was judged", _glance(report)),
         ("the ROC", _picture(report, shown)),
         ("the other checks", _others(report, shown)),
+        ("what is shown for information", _informational(report)),
         ("the cautions", _cautions(report)),
         ("the attacks", attack_part(report.attacks)),
         ("the fixture checks", _fixture_checks(report)),
@@ -177,6 +179,12 @@ def _picture(report: Report, shown: Sequence[Check]) -> str:
 def _others(report: Report, shown: Sequence[Check]) -> str:
     others = rest(report.checks, shown)
     return folded(f"The other checks ({len(others)})", check_table(others) if others else "")
+
+
+def _informational(report: Report) -> str:
+    checks = worst_first(report.informational)
+    title = f"For information, deciding nothing ({len(checks)})"
+    return folded(title, check_table(checks) if checks else "")
 
 
 def _cautions(report: Report) -> str:

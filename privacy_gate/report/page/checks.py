@@ -79,6 +79,7 @@ class Checks:
     columns: tuple[str, ...]
     matrix: tuple[tuple[str, tuple[Cell | None, ...]], ...]
     compared: bool
+    informational: tuple[Row, ...]
 
 
 def checks_view(report: Report, prefix: str) -> Checks:
@@ -91,6 +92,10 @@ def checks_view(report: Report, prefix: str) -> Checks:
         groups=tuple(_groups(groups, rows)),
         **_matrix(report, ordered, rows),
         compared=any(check.baseline is not None for check in report.checks),
+        informational=tuple(
+            _row(check, f"{prefix}i{n}", report)
+            for n, check in enumerate(worst_first(report.informational))
+        ),
     )
 
 

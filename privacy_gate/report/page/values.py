@@ -19,6 +19,8 @@ _REPLACED = re.compile(
 _NAMES = {"auc": "AUC", "advantage": "Advantage", "tpr_at_fpr": "TPR at FPR"} | {
     "tnr_at_fnr": "TNR at FNR",
     "log_mia": "Log-MIA",
+    "ood_fpr": "False alarms on",
+    "ece": "Calibration error",
 }
 _MOST_DIGITS = 10
 

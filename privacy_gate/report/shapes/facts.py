@@ -30,6 +30,7 @@ class Run(Part):
     ref: Short | None = None
     repository: Short | None = None
     run_url: Words | None = None
+    cached: list[Short] = Field(default_factory=list, max_length=100)
 
 
 class Accuracies(Part):

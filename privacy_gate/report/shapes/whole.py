@@ -41,6 +41,7 @@ class Report(Part):
     config: Config
     fixtures: Fixtures
     checks: Annotated[tuple[Check, ...], Field(max_length=2_000)]
+    informational: Annotated[tuple[Check, ...], Field(max_length=2_000)] = ()
     attacks: Annotated[tuple[Attack, ...], Field(max_length=500)]
     fixture_checks: Annotated[tuple[FixtureCheck, ...], Field(max_length=200)]
     policy: Policy | None = None
@@ -59,7 +60,8 @@ class Report(Part):
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         verdicts = {check.verdict for check in self.checks}
-        if len({check.id for check in self.checks}) != len(self.checks):
+        everything = (*self.checks, *self.informational)
+        if len({check.id for check in everything}) != len(everything):
             raise ValueError("a check is there twice")
         if (self.verdict == "error") != (self.error is not None):
             raise ValueError("verdict and error contradict each other")
