@@ -124,7 +124,7 @@ def compare_time(repeats: int, records: int) -> None:
         rows = []
         for _ in range(repeats):
             preparing = time.process_time()
-            prepared = prepare(config)
+            prepared = prepare(config, cache="off")
             preparing = time.process_time() - preparing
             rows.append(
                 (
@@ -171,7 +171,7 @@ def run_memory(path: Path) -> float:
     """MB of anonymous memory that a run takes at its peak, above where it started."""
     torch.set_num_threads(1)
     with AnonymousMemory() as memory:
-        run_prepared(prepare(load_config(path)))
+        run_prepared(prepare(load_config(path), cache="off"))
     return memory.peak - memory.start
 
 

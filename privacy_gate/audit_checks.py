@@ -23,7 +23,7 @@ def false_alarms(metric: Metric, called: int, total: int, level: float) -> Measu
     """The share of ``total`` records of a set that are called members, with Clopper-Pearson bounds
     of one-sided error ``level``. An empty set measures nothing."""
     if total == 0:
-        return nothing_measured(metric, level, f"the set {metric.argument} has no record")
+        return nothing_measured(metric, level)
     return Measurement(
         metric,
         called / total,
@@ -43,9 +43,11 @@ def calibration_error(error: Interval, records: int, level: float) -> Measuremen
     )
 
 
-def nothing_measured(metric: Metric, level: float, reason: str) -> Measurement:
-    """What stands for a metric that the audit does not have, for a ``reason``, half a sentence."""
-    return Measurement(metric, None, None, None, level, "exact", note=reason)
+def nothing_measured(metric: Metric, level: float) -> Measurement:
+    """What stands for a metric that the audit does not have."""
+    note = "the overconfidence audit has nothing to say of it"
+    counts = {"level": level}
+    return Measurement(metric, None, None, None, level, "exact", counts=counts, note=note)
 
 
 def audit_p_value(found: Measurement, budget: float) -> float:
@@ -65,6 +67,8 @@ def rebuilt_audit(metric: Metric, check: Check, level: float) -> Measurement:
 
     Raises ``Unsupported`` for numbers that contradict themselves.
     """
+    if check.estimate is None and check.counts.keys() <= {"level"}:
+        return nothing_measured(metric, level)
     if metric.name == "ood_fpr":
         called, total = check.counts.get("called"), check.counts.get("total")
         if type(called) is not int or type(total) is not int or not 0 <= called <= total:

@@ -22,6 +22,8 @@ COMMANDS = {
     "explain": "privacy_gate.commands.explain:explain_command",
     "doctor": "privacy_gate.commands.doctor:doctor_command",
     "fixtures": "privacy_gate.commands.fixtures:fixtures",
+    "advise": "privacy_gate.commands.advise:advise_command",
+    "selftest": "privacy_gate.commands.selftest:selftest_command",
     "baseline": "privacy_gate.commands.baseline:baseline",
     "evidence": "privacy_gate.commands.evidence:evidence_command",
     "github": "privacy_gate.commands.github:github",

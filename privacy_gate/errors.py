@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 
@@ -16,7 +17,8 @@ class ExitCode(IntEnum):
 
 
 class PrivacyGateError(Exception):
-    """What is wrong (``message``), where (``location``: file:line:column), what to do (``hint``).
+    """What is wrong (``message``), where (``location``: file:line:column), what to do (``hint``);
+    ``check``: the fixture check that found it.
 
     Messages never contain a record, an identifier or a value taken from a fixture.
     """
@@ -24,26 +26,36 @@ class PrivacyGateError(Exception):
     exit_code = ExitCode.ERROR
 
     def __init__(
-        self, message: str, *, hint: str | None = None, location: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        location: str | None = None,
+        check: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.location = location
+        self.check = check
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""
         return f"{where}{self.message}" + (f" {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[object, ...]:  # pytest-xdist and process pools pickle errors
-        return (_rebuild, (type(self), self.message, self.hint, self.location))
+        return (_rebuild, (type(self), self.message, self.hint, self.location, self.check))
 
 
 def _rebuild(
-    kind: type[PrivacyGateError], message: str, hint: str | None, location: str | None
+    kind: type[PrivacyGateError],
+    message: str,
+    hint: str | None,
+    location: str | None,
+    check: str | None,
 ) -> PrivacyGateError:
     error = kind.__new__(kind)
-    PrivacyGateError.__init__(error, message, hint=hint, location=location)
+    PrivacyGateError.__init__(error, message, hint=hint, location=location, check=check)
     return error
 
 
@@ -77,6 +89,12 @@ def missing_extra(feature: str, extra: str) -> PrivacyGateError:
         f"{feature} needs an optional dependency that is not installed.",
         hint=f"Run: pip install 'privacy-gate[{extra}]'",
     )
+
+
+def shown_cause(error: BaseException) -> BaseException | None:
+    """What to raise an error from that stands for ``error`` of code that was called with records:
+    its text may quote them, so nobody sees it in a traceback but who sets PRIVACY_GATE_DEBUG."""
+    return error if os.environ.get("PRIVACY_GATE_DEBUG") else None
 
 
 def described(error: BaseException) -> dict[str, str | None]:

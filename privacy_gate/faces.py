@@ -11,8 +11,8 @@ from typing import Any
 from privacy_gate import provenance
 from privacy_gate.config import Config, load_config
 from privacy_gate.config.resolution import likely_name
-from privacy_gate.domain import Report, ReportSet
-from privacy_gate.errors import ConfigError, described
+from privacy_gate.domain import FixtureCheck, Report, ReportSet
+from privacy_gate.errors import ConfigError, PrivacyGateError, described
 from privacy_gate.gate import run_prepared
 from privacy_gate.preparation import prepare
 from privacy_gate.protocols import Renderer
@@ -35,11 +35,12 @@ def run_all(
     device: str | None = None,
     allow_roots: Iterable[str] = (),
     policy_ref: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     earlier: Earlier | None = None,
 ) -> ReportSet:
     """Run every configuration, or repeat its ``earlier`` report where nothing has changed; an error
-    in one becomes its report and does not stop the others."""
+    in one becomes its report and does not stop the others. ``cache`` as of ``cache.open_cache``."""
     reports: list[Report] = []
     names: set[str] = set()
     for path in paths:
@@ -58,7 +59,7 @@ def run_all(
             name = config.name
             facts |= {"sha256": config.sha256, "extends": config.extends}
             refuse_same_name(config, names)
-            prepared = prepare(config)
+            prepared = prepare(config, cache=cache)
             repeated = None if earlier is None else earlier.instead_of(prepared)
             reports.append(repeated or run_prepared(prepared, progress))
         except (Exception, SystemExit) as error:  # sys.exit(0) in the user's code is no pass
@@ -93,5 +94,13 @@ def error_report(
         config=config,
         fixtures={},
         checks=(),
+        fixture_checks=_found(error),
         error=described(error),
     )
+
+
+def _found(error: BaseException) -> tuple[FixtureCheck, ...]:
+    """The fixture check that the error stands for, if there is one."""
+    if not isinstance(error, PrivacyGateError) or error.check is None:
+        return ()
+    return (FixtureCheck(error.check, "fail", error.message, advice=error.hint or ""),)

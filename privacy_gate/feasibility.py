@@ -9,7 +9,7 @@ from privacy_gate.domain import Sizes
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.planning import Target, records_needed, round_up
 from privacy_gate.terms import PlannedCheck
-from privacy_gate.verdict import metric_words
+from privacy_gate.verdict_words import metric_words
 
 MOSTLY_PASSES = 0.95
 RARELY_PASSES = 0.5
@@ -35,7 +35,7 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
             continue  # sizes alone do not tell
         key = (Target(check.metric, check.budget), check.sizes(sizes))
         alike.setdefault(key, []).append(check)
-    told: set[Target] = set()  # what holds for all attacks is not said for few-shot ones again
+    told: set[Target] = set()  # what holds for all attacks is not said for learned ones again
     for (target, own), same in alike.items():
         chance = statistic(target.metric).pass_probability(target.budget, level, own)
         if chance < MOSTLY_PASSES:
@@ -46,7 +46,7 @@ def feasibility(checks: Sequence[PlannedCheck], sizes: Sizes, confidence: float)
                 cautions.append(sentence)
         elif target not in told and not _can_fail(target, level, len(checks), own):
             told.add(target)
-            whom = " for few-shot attacks" if same[0].learned else ""
+            whom = " for attacks that learn from the fixtures" if same[0].learned else ""
             cautions.append(
                 f"{metric_words(target.metric)} <= {target.budget:g} can pass but never fail{whom}"
                 f" with {own.members} + {own.nonmembers} evaluation records and {len(checks)}"

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from privacy_gate import provenance
 from privacy_gate.baseline.comparing import compare
+from privacy_gate.cache import OFF
+from privacy_gate.calibration_lens.lens import calibration_lens
 from privacy_gate.config import Config, load_config
 from privacy_gate.domain import Report, Scores
+from privacy_gate.fixture_checks.relative import beyond_blind, said
+from privacy_gate.fixture_checks.running import with_model, without_model
 from privacy_gate.guards import refuse_other_model
 from privacy_gate.preparation import Prepared, prepare
 from privacy_gate.ranking import sides
+from privacy_gate.registry import MODEL
 from privacy_gate.results import attack_result
 from privacy_gate.scoring import Scored, guarded_accuracies, score_model
 from privacy_gate.signals import Progress
+from privacy_gate.terms import held_back
 from privacy_gate.verdict import apply_waivers, judge, outcome, tolerated, wrong_directions
 
 EPISODE_SIZE = 15
@@ -29,15 +35,16 @@ def run(
     device: str | None = None,
     allow_roots: Iterable[str | os.PathLike[str]] = (),
     policy_ref: str | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = OFF,
     progress: Progress | None = None,
 ) -> Report:
     """Run the gate and return its report.
 
     ``model``, ``fixtures``, ``device``, ``allow_roots`` and ``policy_ref`` are those of
-    ``load_config`` and apply when ``config`` is a path; ``cache`` is that of ``cache.open_cache``.
-    Raises ``PrivacyGateError`` for bad usage, configuration, fixtures or model: there is no verdict
-    then.
+    ``load_config`` and apply when ``config`` is a path. ``cache`` is that of ``cache.open_cache``;
+    it is off unless asked for, because code that this process imported before it was changed would
+    be kept as what its files hold now. Raises ``PrivacyGateError`` for bad usage, configuration,
+    fixtures or model: there is no verdict then.
     """
     if not isinstance(config, Config):
         config = load_config(
@@ -60,9 +67,12 @@ def run_and_keep(
     prepared: Prepared, progress: Progress | None = None
 ) -> tuple[Report, Scored | None]:
     """The report, and the scores that it rests on; ``None`` where the model was not opened."""
-    if not prepared.decidable:
-        return prepared.without_verdict("Not run: another budget cannot be certified."), None
     config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
+    with timed("statistics"):
+        unseen = without_model(prepared)
+    if not prepared.decidable:
+        report = prepared.without_verdict("Not run: another budget cannot be certified.")
+        return replace(report, fixture_checks=unseen.checks), None
     scored = score_model(prepared, progress)
     refuse_other_model(data.receipt, scored.facts["sha256"], config.location("fixtures", "receipt"))
     compared = compare(prepared, scored, progress, EPISODE_SIZE)
@@ -73,6 +83,16 @@ def run_and_keep(
         }
         wrong = wrong_directions(evaluation)
         accuracies = guarded_accuracies(prepared, scored, bool(wrong))
+        fixture_checks = (*unseen.checks, *with_model(prepared, scored, wrong))
+        blocked = any(found.blocking for found in fixture_checks)
+        # what says that something else is broken is neither waived nor tolerated
+        distrusted = frozenset({*evaluation, MODEL}) if blocked else wrong
+        level = (1 - config.statistics.confidence) / 2
+        calibrated = None
+        if scored.lens is not None:
+            with timed("calibration"):
+                calibrated = calibration_lens(prepared, scored.evidence, scored.lens)
+        audited = None if scored.audit is None else scored.audit.measurements(level)
         judged = judge(
             prepared.programme.checks,
             evaluation,
@@ -81,6 +101,7 @@ def run_and_keep(
             episode_size=EPISODE_SIZE,
             wrong_direction=wrong,
             differences=compared.differences,
+            audited=audited,
         )
         informational = judge(
             prepared.programme.informational,
@@ -90,9 +111,12 @@ def run_and_keep(
             episode_size=EPISODE_SIZE,
             wrong_direction=wrong,
             differences=compared.differences,
+            audited=audited,
         )
-        waived = apply_waivers(judged, config.terms.waivers, prepared.today, wrong)
+        judged = held_back(judged, fixture_checks)
+        waived = apply_waivers(judged, config.terms.waivers, prepared.today, distrusted)
         checks = (*waived, *prepared.programme.unmade())
+        beyond = beyond_blind(prepared, unseen, scored.ranks, EPISODE_SIZE)
         attacks = [
             attack_result(
                 attack,
@@ -108,7 +132,7 @@ def run_and_keep(
         ]
     report = Report(
         **{**prepared.facts(), "baseline": compared.facts},
-        tolerated=tolerated(checks, prepared.tolerates_inconclusive, wrong),
+        tolerated=tolerated(checks, prepared.tolerates_inconclusive, distrusted),
         verdict=outcome(checks, config.changes),
         complete=all(check.verdict != "not_run" for check in checks),
         model={
@@ -116,9 +140,20 @@ def run_and_keep(
             "accuracy": {side: asdict(value) for side, value in accuracies.items()},
         },
         checks=checks,
-        informational=tuple(informational),
-        attacks=(*attacks, *prepared.programme.not_run),
-        cautions=(*prepared.cautions(), *compared.cautions, *_conditions(scored.scores)),
+        informational=tuple(held_back(informational, fixture_checks)),
+        fixture_checks=fixture_checks,
+        attacks=(
+            *(replace(own, beyond_blind=beyond.get(own.name)) for own in attacks),
+            *prepared.programme.not_run,
+        ),
+        calibration=calibrated,
+        overconfidence=None if scored.audit is None else scored.audit.facts,
+        cautions=(
+            *prepared.cautions(),
+            *compared.cautions,
+            *said(beyond),
+            *_conditions(scored.scores),
+        ),
         timing=prepared.stopwatch.timing(scored.forward_passes),
         environment=provenance.environment(scored.facts["device_name"], config.statistics.seed),
     )

@@ -47,6 +47,7 @@ def refuse_guessing(predicted: Integer, labels: Integer, location: str | None) -
             hint="Check model.preprocess (scale, mean, layout, channel order), model.output,"
             " model.labels.order and fixtures.label.",
             location=location,
+            check="accuracy",
         )
 
 
@@ -60,7 +61,9 @@ def refuse_unexpected(
             f" [{measured.low:.3f}, {measured.high:.3f}], but {expected:g} ± {tolerance:g} is"
             " expected.",
             hint="The model is not run as it is meant to be (scale, channel order, label order,"
-            " output), or it changed: mend the configuration or model.expected.",
+            " output), or it changed"
+            + (", or it was trained on the non-members" if measured.low > expected else "")
+            + ": mend the configuration or model.expected.",
             location=location,
         )
 
@@ -85,6 +88,7 @@ def refuse_constant(signals: Signals) -> None:
             raise SignalError(
                 f"The signal {name!r} is the same for {same} of {values.size} records.",
                 hint="Check the function named in signals, model.output and model.preprocess.",
+                check="ties",
             )
 
 
@@ -105,7 +109,8 @@ def refuse_random(
                 raise ModelError(
                     f"The model is random: asked again, the signal {name!r} differs for"
                     f" {differing} of {indices.size} records.",
-                    hint="Switch off dropout, noise and the like, or judge the model without them.",
+                    hint="Switch off dropout and the like; or, if it answers like this in service,"
+                    " set model.output.repeats: 8: the mean of its answers is attacked, too, then.",
                     location=location,
                 )
 
@@ -119,4 +124,5 @@ def refuse_swapped_sides(members: Interval, nonmembers: Interval, chance: float)
             f" {members.estimate:.3f} of the members but {nonmembers.estimate:.3f} of the"
             " non-members.",
             hint="Exchange members and nonmembers in the manifest, or check the labels.",
+            check="direction",
         )

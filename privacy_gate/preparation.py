@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import os
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from privacy_gate import provenance
 from privacy_gate.baseline.feasible import with_increases
 from privacy_gate.baseline.finding import NONE_YET, Baseline, find_baseline
+from privacy_gate.cache import Cache, open_cache
 from privacy_gate.config import Config
 from privacy_gate.config.code import code_sha256, file_sha256
 from privacy_gate.config.paths import shown_path
@@ -24,16 +26,21 @@ from privacy_gate.fixtures import load_fixtures
 from privacy_gate.fixtures.reference import Reading
 from privacy_gate.programme import Programme, programme
 from privacy_gate.ranking import independent_records, tie_keys
+from privacy_gate.registry import AUDITED_ATTACKS
 from privacy_gate.stopwatch import Stopwatch
 from privacy_gate.terms import PlannedCheck, waiver_cautions, waiver_facts
 from privacy_gate.verdict import apply_waivers, outcome
+
+_MANY_CLASSES = 1000
+_LENS_NUMBERS = 20_000_000
+"""Class scores that the calibration lens keeps, at most: 160 MB."""
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A run that is ready to open its model. ``independent`` (records,): one record of each group
     or content; ``rows``: those of the evaluation split; ``keys`` (records,): what tied scores are
-    ordered by."""
+    ordered by; ``cache``: what is kept between runs."""
 
     config: Config
     data: Fixtures
@@ -46,13 +53,36 @@ class Prepared:
     started: str
     stopwatch: Stopwatch
     baseline: Baseline | None = None
+    cache: Cache = field(default_factory=Cache)
 
     def sizes_of(self, learned: bool) -> Sizes:
         """The sizes that an attack's checks rest on; see ``PlannedCheck.sizes``."""
         return replace(self.sizes, population=None) if learned else self.sizes
 
+    @property
+    def looks_through_lens(self) -> bool:
+        """Whether the attacks are tried on calibrated answers, too: where class scores are seen and
+        the answers of all records fit in memory."""
+        scores = any(attack.name in AUDITED_ATTACKS for attack in self.programme.attacks)
+        numbers = self.data.is_member.size * (self.data.classes or _MANY_CLASSES)
+        wanted = self.config.task == "classification" and self.config.settings.calibration_lens
+        return wanted and scores and numbers <= _LENS_NUMBERS
+
+    @property
+    def reads_features(self) -> bool:
+        """Whether the model is asked for the features of the records."""
+        layer = self.looks_through_lens and self.config.model.format == "torch"
+        wanted = layer or self.programme.reads("features")
+        return self.config.model.features is not None and wanted
+
+    @property
+    def reads_outputs(self) -> bool:
+        """Whether the answers of the model are kept beside their signals."""
+        return self.looks_through_lens or self.programme.reads("outputs")
+
     @cached_property
-    def _code_sha256(self) -> str:
+    def code_sha256(self) -> str:
+        """The digest of the code that the configuration names, and of this tool's own."""
         return code_sha256(self.config.settings, self.config.python_path)
 
     @property
@@ -84,7 +114,7 @@ class Prepared:
                 "path": shown(config, config.path),
                 "sha256": config.sha256,
                 "extends": config.extends,
-                "code_sha256": self._code_sha256,
+                "code_sha256": self.code_sha256,
                 "baseline_sha256": config.baseline_path and file_sha256(config.baseline_path),
             },
             "overrides": tuple(config.overrides),
@@ -106,10 +136,12 @@ class Prepared:
                 "member_sampling": data.member_sampling,
                 "assignment": data.assignment,
                 "receipt": None if data.receipt is None else asdict(data.receipt),
-                "ood": {},
+                "ood": {name: len(found.contents) for name, found in data.ood.items()},
             },
-            "fixture_checks": data.checks,
-            "run": provenance.run_facts(self.started, config.directory),
+            "run": {
+                **provenance.run_facts(self.started, config.directory),
+                "cached": sorted(self.cache.used),
+            },
         }
 
     def without_verdict(self, reason: str) -> Report:
@@ -152,10 +184,12 @@ class Prepared:
             *dict.fromkeys(self.feasible.impossible.values()),
         ]
         if self.config.task == "classification" and self.config.model.expected is None:
-            found.append("Preprocessing not verified: model.expected is not set.")
+            found.append(
+                "Preprocessing not verified: model.expected is not set. Compare the accuracy with"
+                " training's, then set it: a model that is run wrongly can pass."
+            )
         if self.config.task == "custom":
             found.append("Preprocessing not verified: task custom has no accuracy that could be.")
-        found += [f"{check.message}." for check in self.data.checks if check.verdict != "pass"]
         thinned = int((~self.independent).sum())
         if thinned:
             found.append(
@@ -185,9 +219,11 @@ class Prepared:
         return (*self.config.cautions, *none_yet, *waivers)
 
 
-def prepare(config: Config, *, compared: bool = True) -> Prepared:
+def prepare(
+    config: Config, *, compared: bool = True, cache: str | os.PathLike[str] | None = None
+) -> Prepared:
     """Load and verify the fixtures and settle what will be checked; unless ``compared``, without
-    the baseline and all increases. Raises ``PrivacyGateError``."""
+    the baseline and all increases. ``cache`` as of ``open_cache``. Raises ``PrivacyGateError``."""
     started, stopwatch = provenance.now(), Stopwatch()
     splits, confidence = config.splits, config.statistics.confidence
     with stopwatch.step("load"):
@@ -203,6 +239,7 @@ def prepare(config: Config, *, compared: bool = True) -> Prepared:
         keys = tie_keys(data, config.statistics.seed)
         independent = independent_records(data, keys)
         rows = np.flatnonzero(independent & (data.split == Split.EVALUATION))
+    kept = open_cache(cache, config.root, data.secret)
     todo = programme(config, data, independent)
     baseline = find_baseline(config, data.sha256) if compared else None
     if baseline is None or baseline.kind == "none":
@@ -226,6 +263,7 @@ def prepare(config: Config, *, compared: bool = True) -> Prepared:
         started=started,
         stopwatch=stopwatch,
         baseline=baseline,
+        cache=kept,
     )
 
 
@@ -239,7 +277,10 @@ def _reading(config: Config) -> Reading | None:
         loader = config.load_callable(settings.loader, "fixtures", "loader")
     held = config.fixtures_path
     root = config.fixtures_root or (held if held.is_dir() else held.parent)
-    return Reading(root, loader, settings.verify or "all")
+    given = any(found["key"] == "fixtures.root" and not found["from"] for found in config.overrides)
+    rooted = settings.root is not None and not given
+    said = rooted or loader is not None or settings.verify is not None
+    return Reading(root, loader, settings.verify or "all", said)
 
 
 def _refuse_empty_side(members: int, nonmembers: int) -> None:
@@ -247,6 +288,7 @@ def _refuse_empty_side(members: int, nonmembers: int) -> None:
         raise FixtureError(
             f"The evaluation split has {members} members and {nonmembers} non-members.",
             hint="At least 2 a side are needed, and hundreds to conclude anything.",
+            check="minimum-size",
         )
 
 

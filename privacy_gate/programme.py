@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from privacy_gate.attacks.few_shot.draws import records_needed
-from privacy_gate.attacks.threshold import ThresholdAttack
-from privacy_gate.config.available import access_obstacle, open_configured
+from privacy_gate.attacks.threshold import CORRECTNESS, ThresholdAttack
+from privacy_gate.config.available import Allowance, access_obstacle, open_configured
 from privacy_gate.domain import AttackResult, Boolean, Check, Fixtures, Split
 from privacy_gate.errors import ConfigError, FixtureError
 from privacy_gate.protocols import Attack
-from privacy_gate.registry import MODEL, SUITES, split_family
+from privacy_gate.registry import MODEL, SUITES, on_surfaces, split_family
 from privacy_gate.terms import PlannedCheck
 
 if TYPE_CHECKING:
@@ -72,11 +72,12 @@ def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme
     attacks: dict[str, Attack] = {}
     not_run: list[AttackResult] = []
     too_small: set[str] = set()
+    allowance = Allowance(config.limits.max_queries, config.model.output.queries)
     for position, name in enumerate(config.attacks):
         for member in SUITES.get(name, (name,)):
             attack = _attack(config, member, config.location("attacks", position))
             scarce = _too_few(data, independent, attack)
-            obstacle = access_obstacle(config.model, attack) or scarce
+            obstacle = access_obstacle(config.model, attack) or scarce or allowance.obstacle(attack)
             if scarce is not None:
                 too_small.add(member)
             if obstacle is None:
@@ -86,6 +87,14 @@ def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme
             else:
                 obstacle.location = config.location("attacks", position)
                 raise obstacle
+    surfaces = config.model.output.surfaces
+    attacks = {
+        name: attacks[name]
+        if name in attacks
+        else _attack(config, name, config.location("attacks"))
+        for name in on_surfaces(attacks, surfaces)
+    }
+    _refuse_unknown_sets(config, data)
     may_be_left_out = too_small - set(config.terms.singly)
     wanted = [check for check in config.terms.checks if check.attack not in may_be_left_out]
     _refuse_unused_budgets(config, wanted, attacks)
@@ -99,6 +108,20 @@ def programme(config: Config, data: Fixtures, independent: Boolean) -> Programme
             check for check in config.terms.informational if check.attack in judged
         ),
     )
+
+
+def _refuse_unknown_sets(config: Config, data: Fixtures) -> None:
+    """A budget on a set of records that nobody makes would never be held against anything."""
+    settings = config.overconfidence
+    generated = () if settings.generator == "none" else ("generated",)
+    sets = ("nonmembers", *settings.transforms, *generated, *data.ood)
+    for check in (*config.terms.checks, *config.terms.informational):
+        if check.metric.name == "ood_fpr" and check.metric.argument not in sets:
+            raise ConfigError(
+                f"There is no set {check.metric.argument} that attacks are tried on.",
+                hint=f"There are {', '.join(sets)}.",
+                location=f"{check.path or config.source.file}:{check.line}",
+            )
 
 
 def _refuse_unused_budgets(
@@ -118,7 +141,11 @@ def _refuse_unused_budgets(
 def _attack(config: Config, name: str, location: str) -> Attack:
     if config.task == "custom":
         return ThresholdAttack(name, name)
-    return open_configured(config.settings, name, location)
+    attack = open_configured(config.settings, name, location)
+    only_labels = "label-only" in config.attacks and not {"threshold", name} & {*config.attacks}
+    if attack is CORRECTNESS and only_labels:
+        return replace(CORRECTNESS, family="label-only")
+    return attack
 
 
 def _too_few(data: Fixtures, independent: Boolean, attack: Attack) -> FixtureError | None:

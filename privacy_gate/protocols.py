@@ -68,7 +68,8 @@ class Attack(Protocol):
 
     @property
     def reads(self) -> frozenset[str]:
-        """What it reads beside the signals: ``features``, ``outputs``."""
+        """What it reads beside the signals: ``features``, ``outputs``, ``queries`` (of changed
+        records)."""
         ...
 
     def score(self, evidence: Evidence) -> Scores:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from privacy_gate.domain import Report
-from privacy_gate.errors import UsageError
+from privacy_gate.errors import PrivacyGateError, UsageError, described
 from privacy_gate.measurement import MeasureResult, measure
 
 
@@ -22,10 +22,21 @@ class PrivacyGate:
         return measure(members, nonmembers, **options)
 
     def run(self, config: str | os.PathLike[str], **overrides: Any) -> Report:
-        """``privacy_gate.run``, with the same arguments."""
+        """``privacy_gate.run``, with the same arguments. pytest shows arguments of the functions
+        in a traceback, which may hold records: errors come without, unless PRIVACY_GATE_DEBUG is
+        set."""
+        __tracebackhide__ = True
         from privacy_gate.gate import run
 
-        return run(config, **overrides)
+        try:
+            return run(config, **overrides)
+        except (Exception, SystemExit) as error:
+            if os.environ.get("PRIVACY_GATE_DEBUG"):
+                raise
+            if isinstance(error, PrivacyGateError):
+                raise error.with_traceback(None) from None
+            known = described(error)
+            raise PrivacyGateError(f"{known['message']}", hint=known["hint"]) from None
 
     def assert_within_budget(
         self, members: Any, nonmembers: Any, *budgets: str, **options: Any

@@ -50,7 +50,7 @@ class PrivacyGateFile(pytest.File):
             refuse_same_name(config, self.gate.names_beside(self.path))
             name = config.name
             facts |= {"sha256": config.sha256, "extends": config.extends}
-            self._prepared = prepare(config)
+            self._prepared = prepare(config, cache=self.gate.cache)
         except PrivacyGateError as error:
             report = error_report(error, name=name, config=facts, started=started)
             self.gate.record(self.path, report.to_dict())

@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("device", "auto, cpu, cuda or cuda:N."),
     ):
         group.addoption(f"--privacy-gate-{name}", metavar=name.upper(), help=help_text)
+    group.addoption(
+        "--privacy-gate-cache",
+        metavar="DIR",
+        help="Keep signals in this directory; off keeps none.",
+    )
     parser.addini(
         "privacy_gate_config",
         type="paths",

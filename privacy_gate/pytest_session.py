@@ -60,6 +60,14 @@ class GateSession:
             "device": option.privacy_gate_device,
         }
 
+    @property
+    def cache(self) -> str | None:
+        """The cache directory of the command line, relative to where pytest started, or ``off``."""
+        from privacy_gate.cache import OFF
+
+        named: str | None = self.config.option.privacy_gate_cache
+        return str(self.config.invocation_params.dir / named) if named not in (None, OFF) else named
+
     def record(self, path: Path, report: Mapping[str, Any]) -> None:
         """Keep the report of a configuration."""
         self.reports[str(path)] = dict(report)

@@ -5,7 +5,7 @@ Third parties add attacks through the entry-point group ``privacy_gate.attacks``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -30,7 +30,7 @@ ATTACKS = {
     "margin": "privacy_gate.attacks.threshold:MARGIN",
     "correctness": "privacy_gate.attacks.threshold:CORRECTNESS",
     "noise-robustness": "privacy_gate.attacks.label_only.noise:NoiseRobustness",
-    "augmentation-robustness": "privacy_gate.attacks.label_only.augmentation:AugmentationRobustness",
+    "augmentation-robustness": "privacy_gate.attacks.label_only.augment:AugmentationRobustness",
     "boundary-distance": "privacy_gate.attacks.label_only.boundary:BoundaryDistance",
 }
 """Attacks by name; a target that is a class is called with the options."""
@@ -53,10 +53,18 @@ AUDITED_ATTACKS = ("loss", "confidence", "entropy", "modified-entropy", "margin"
 """Attacks whose false alarms the overconfidence audit counts: their score of a record depends on
 this record alone, and not on whether the prediction is right."""
 
+_ON_SURFACE = "privacy_gate.attacks.surfaces:OnSurface"
+
+LABELS_ONLY = frozenset({*SUITES["label-only"], "boundary-distance"})
+"""Attacks that see nothing but the label that the model answers."""
+
 MODEL = "model"
 """Stands in the place of an attack in the id of a check of the model itself (``model/ece``)."""
 
 MOST_SHOTS = 1000
+
+_LEARNING = {"noise-robustness", "augmentation-robustness", "boundary-distance"}
+"""Attacks outside of the families that are made from support and calibration records."""
 
 RENDERERS = {
     "json": "privacy_gate.report.json_report:render",
@@ -89,8 +97,33 @@ def split_family(name: str) -> tuple[str, int] | None:
     return (family, int(shots)) if known and 1 <= int(shots) <= MOST_SHOTS else None
 
 
+def learns(name: str) -> bool:
+    """Whether the attack of this name is made from records of the support and calibration splits,
+    so that the evaluation records are no random sample of what it could be tried on."""
+    return name in _LEARNING or split_family(name) is not None
+
+
+def on_surfaces(names: Iterable[str], surfaces: Iterable[str]) -> tuple[str, ...]:
+    """Each attack of ``names``, followed by the same on every surface where it sees other scores:
+    ``loss``, ``loss@raw``."""
+    return tuple(
+        name
+        for base in names
+        for name in (base, *(f"{base}@{s}" for s in surfaces if base in AUDITED_ATTACKS))
+    )
+
+
+def split_surface(name: str) -> tuple[str, str]:
+    """``loss@raw`` -> ("loss", "raw"); the surface of any other name is empty."""
+    base, _, surface = name.partition("@")
+    return base, surface
+
+
 def open_attack(name: str, options: Mapping[str, Any]) -> Any:
     """The attack of this name. Raises ``TypeError`` for options that it does not take."""
+    base, surface = split_surface(name)
+    if surface:
+        return resolve(_ON_SURFACE)(open_attack(base, options), surface)
     family = split_family(name)
     if family is not None:
         return resolve(FAMILIES[family[0]])(family[1], **options)

@@ -13,7 +13,7 @@ from privacy_gate.domain import AttackResult, Float, Interval, Scores, Split
 from privacy_gate.preparation import Prepared
 from privacy_gate.protocols import Attack
 from privacy_gate.ranking import break_ties, sides
-from privacy_gate.registry import split_family
+from privacy_gate.registry import learns, split_family
 from privacy_gate.statistics.auc import auc_with_variance
 from privacy_gate.statistics.episodes import Episodes
 from privacy_gate.statistics.operating_point import (
@@ -45,7 +45,7 @@ def attack_result(
     with ties broken, ``ordered`` the ranks of the evaluation records."""
     scores = found.values
     data, rows = prepared.data, prepared.rows
-    learned = found.single_draws is not None
+    learned = found.single_draws is not None or learns(attack.name)
     sizes = replace(prepared.sizes, population=None) if learned else prepared.sizes
     checks, confidence = prepared.programme.checks, prepared.config.statistics.confidence
     level = (1 - confidence) / 2
@@ -57,7 +57,7 @@ def attack_result(
         family=attack.family,
         access=attack.access,
         status="ran",
-        queries_per_record=attack.queries_per_record,
+        queries_per_record=_queries(attack, found),
         seconds=seconds,
         ties=ties(scores[rows]),
         auc=Interval(area["estimate"], area["low"], area["high"]),
@@ -69,11 +69,17 @@ def attack_result(
         if learned
         else _operating_points(prepared, ranks, labels, fpr[0], confidence),
         few_shot=_few_shot(attack, found, prepared, fpr[0], episode_size),
+        method=found.method,
         roc=roc_curve(ordered, sizes, level),
         histogram=histogram(
             scores[rows[data.is_member[rows]]], scores[rows[~data.is_member[rows]]]
         ),
     )
+
+
+def _queries(attack: Attack, found: Scores) -> int:
+    """The most queries that any record got."""
+    return attack.queries_per_record if found.asked is None else int(found.asked.max())
 
 
 def _few_shot(
@@ -124,6 +130,11 @@ def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
         "mean": float(np.mean(known)) if known else None,
         "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
     }
+
+
+def operating_fpr(checks: Sequence[PlannedCheck]) -> float:
+    """The false positive rate that operating points are set for: the first that is budgeted."""
+    return _rates(checks, "tpr_at_fpr")[0]
 
 
 def _rates(checks: Sequence[PlannedCheck], metric: str) -> tuple[float, ...]:

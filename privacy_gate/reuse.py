@@ -101,4 +101,5 @@ def _repeated(report: Report, prepared: Prepared) -> Report:
     }
     again = recount(report, config.terms, config.changes, config.base)
     run = provenance.run_facts(prepared.started, config.directory)
+    run["cached"] = report.run.get("cached", [])
     return replace(again, run=run, reused={**source, "reason": REASON})

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate import provenance
-from privacy_gate.attacks.few_shot.paper import EpisodeAttack, paper_protocol
-from privacy_gate.domain import Evidence, Float, Interval, Scores, Signals, Split, Tuning
-from privacy_gate.errors import LimitError, SignalError
+from privacy_gate.attacking import open_tuning, run_attacks, visible_evidence
+from privacy_gate.calibration_lens.inputs import lens_inputs
+from privacy_gate.calibration_lens.lens import LensInputs
+from privacy_gate.domain import Evidence, Float, Interval, Scores, Signals
+from privacy_gate.errors import SignalError
 from privacy_gate.guards import (
     accuracy,
     refuse_constant,
@@ -23,57 +25,120 @@ from privacy_gate.guards import (
     refuse_swapped_sides,
     refuse_unexpected,
 )
+from privacy_gate.kept_signals import signals_of
 from privacy_gate.models.forward import stream
 from privacy_gate.models.loaded import LoadedModel
 from privacy_gate.models.opening import open_model
 from privacy_gate.models.preprocess import Preprocess, open_preprocess
+from privacy_gate.models.querying import Asking
+from privacy_gate.overconfidence import Asker, Audit, audit
 from privacy_gate.preparation import Prepared, shown
 from privacy_gate.protocols import Task
-from privacy_gate.ranking import attack_scores, break_ties
+from privacy_gate.ranking import break_ties
 from privacy_gate.registry import TASKS, resolve
 from privacy_gate.signals import Progress, canonical_order, collect_signals
+from privacy_gate.surfaces import SHOWN, open_surfaces
 from privacy_gate.tasks.labels import label_positions
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What came of one model: ``facts`` for the report, ``signals`` and ``labels`` (records,), and
-    by attack the ``scores``, the ``ranks`` (records,) without ties and the ``seconds`` it took.
-    ``tuned``: whether an attack trained the model further."""
+    """What came of one model: ``facts`` for the report, the ``evidence`` that attacks saw of what
+    is shown, the signals ``seen`` on each surface after ``shared_queries``, the
+    ``passes_per_answer`` that is shown, and by attack the ``scores``, the ``ranks`` (records,)
+    without ties and the ``seconds`` it took.
+
+    ``tuned``: whether an attack trained the model further; ``cached``: whether the signals were
+    found in the cache; ``audit``: that of overconfidence, and ``lens``: what the calibration lens
+    needs, if they were asked for."""
 
     facts: Mapping[str, Any]
-    signals: Signals
-    labels: NDArray[Any]
+    evidence: Evidence
+    seen: Mapping[str, Signals]
+    shared_queries: int
+    passes_per_answer: int
     scores: Mapping[str, Scores]
     ranks: Mapping[str, Float]
     seconds: Mapping[str, float]
     tuned: bool
+    cached: bool
+    audit: Audit | None = None
+    lens: LensInputs | None = None
+
+    @property
+    def signals(self) -> Signals:
+        """The signals of all records."""
+        return self.evidence.signals
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """(records,) class positions; those of a custom task as they are stored."""
+        return self.evidence.labels
+
+    @property
+    def forward_passes(self) -> int | None:
+        """The most passes that attacks took any record through the model in this run, changed
+        copies of it included; ``None`` where nobody counted. The overconfidence audit counts its
+        own."""
+        if self.tuned:
+            return None
+        asked = sum((s.asked for s in self.scores.values() if s.asked is not None), np.zeros(1))
+        shared = 0 if self.cached else self.shared_queries
+        return shared + self.passes_per_answer * int(asked.max())
 
 
-def score_model(prepared: Prepared, progress: Progress | None, *, paper: bool = True) -> Scored:
-    """Open the model of ``prepared.config`` and attack it; with ``paper`` the published few-shot
-    protocols run, too, where they are asked for. Raises ``PrivacyGateError``."""
+def score_model(prepared: Prepared, progress: Progress | None, *, whole: bool = True) -> Scored:
+    """Open the model of ``prepared.config`` and attack it; on the ``whole`` with what no verdict
+    rests on: the published few-shot protocols, where they are asked for, and the overconfidence
+    audit. Raises ``PrivacyGateError``."""
     config, data, timed = prepared.config, prepared.data, prepared.stopwatch.step
     task, labels = _task(prepared), _labels(prepared)
     # the anchored attack does without features where the configuration names none
-    features = config.model.features is not None and prepared.programme.reads("features")
+    features = prepared.reads_features
     with timed("load"):
         opened = open_model(config, features=features)
     with closing(opened) as model:
         preprocess = open_preprocess(config, data.records.columns, model)
-        signals, facts = _signals(prepared, model, preprocess, task, labels, progress)
+        surfaces = open_surfaces(prepared, preprocess)
+        seen: dict[str, Signals] = {}
+        for name in (*config.model.output.surfaces, SHOWN):  # what is shown stays on
+            model.surface = surfaces[name]
+            seen[name], batch_size, cached = signals_of(
+                prepared,
+                model,
+                features=features and name == SHOWN,
+                surface=name,
+                make=partial(_signals, prepared, model, preprocess, task, labels, progress, name),
+            )
+        signals = seen[SHOWN]
         _refuse_unnamed(prepared, signals)
+        model.seed(config.statistics.seed)  # whether or not the signals come from the cache
         with timed("attacks"):
-            evidence = _evidence(prepared, signals, labels, _tuning(prepared, model, preprocess))
-            scores, seconds = _scores(prepared, evidence, paper=paper)
+            evidence = visible_evidence(
+                prepared, signals, labels, open_tuning(prepared, model, preprocess)
+            )
+            asking = _asking(prepared, model, preprocess, batch_size)
+            scores, seconds = run_attacks(prepared, evidence, seen, asking, task, paper=whole)
+        with timed("overconfidence"):
+            asker = Asker(model, preprocess, task, batch_size, asking.deadline)
+            audited = audit(prepared, asker, labels, signals) if whole else None
+        lens = None
+        if whole and prepared.looks_through_lens:
+            with timed("calibration"):
+                lens = lens_inputs(prepared, asking, signals)
     return Scored(
-        facts=facts,
-        signals=signals,
-        labels=labels,
+        facts=_facts(prepared, model, batch_size),
+        evidence=replace(evidence, tuning=None),  # the model is closed by now
+        seen=seen,
+        shared_queries=config.model.output.queries,
+        passes_per_answer=config.model.output.passes,
         scores=scores,
         ranks={name: break_ties(found.values, prepared.keys) for name, found in scores.items()},
         seconds=seconds,
         tuned=evidence.tuning is not None,
+        cached=cached,
+        audit=audited,
+        lens=lens,
     )
 
 
@@ -96,6 +161,10 @@ def guarded_accuracies(
         chance = 1 / max(2, np.unique(labels).size)
         refuse_swapped_sides(found["members"], found["nonmembers"], chance)
     refuse_guessing(signals.predicted[member], labels[member], config.location("model"))
+    behind = scored.seen.get("raw")
+    if behind is not None and behind.predicted is not None:  # else a leak would go unseen there
+        place = config.location("model", "output", "raw")
+        refuse_guessing(behind.predicted[member], labels[member], place)
     expected = config.model.expected
     if expected is not None:
         refuse_unexpected(
@@ -133,10 +202,12 @@ def _signals(
     task: Task,
     labels: NDArray[Any],
     progress: Progress | None,
-) -> tuple[Signals, dict[str, Any]]:
-    """The signals of all records, and the report's facts about the model."""
+    surface: str,
+) -> tuple[Signals, int]:
+    """The signals of all records on a surface, and the records per batch."""
     config, data, stopwatch = prepared.config, prepared.data, prepared.stopwatch
     limit = config.limits.seconds
+    model.seed(config.statistics.seed)
     with stopwatch.step("forward"):
         batches = stream(
             model, preprocess, data.records, canonical_order(data), config.model.batch_size
@@ -145,21 +216,28 @@ def _signals(
             batches,
             task,
             labels,
-            keep_outputs=prepared.programme.reads("outputs"),
+            keep_outputs=prepared.reads_outputs and surface == SHOWN,
             deadline=None if limit is None else stopwatch.started + limit,
             progress=progress,
         )
-        first = canonical_order(data)[: batches.batch_size]
-        again = stream(model, preprocess, data.records, first, batches.batch_size)
-        refuse_random(signals, again, task, labels, config.location("model"))
-    return signals, {
+        if config.model.output.repeats is None or surface == "raw":
+            first = canonical_order(data)[: batches.batch_size]
+            again = stream(model, preprocess, data.records, first, batches.batch_size)
+            refuse_random(signals, again, task, labels, config.location("model"))
+    return signals, batches.batch_size
+
+
+def _facts(prepared: Prepared, model: LoadedModel, batch_size: int) -> dict[str, Any]:
+    """What the report says about the model."""
+    config = prepared.config
+    return {
         "path": shown(config, config.model_path),
         "format": config.model.format,
         "sha256": model.sha256,
         "device": model.device,
         "device_name": provenance.device_name(model.device),
         "precision": model.precision,
-        "batch_size": batches.batch_size,
+        "batch_size": batch_size,
     }
 
 
@@ -177,55 +255,10 @@ def _refuse_unnamed(prepared: Prepared, signals: Signals) -> None:
         )
 
 
-def _evidence(
-    prepared: Prepared, signals: Signals, labels: NDArray[Any], tuning: Tuning | None
-) -> Evidence:
-    """What attacks see: who of the evaluation records is a member stays hidden."""
-    data = prepared.data
-    membership = data.is_member.astype(np.int8)
-    membership[(data.split == Split.EVALUATION) | ~prepared.independent] = -1
-    return Evidence(
-        signals=signals,
-        labels=labels,
-        split=data.split,
-        membership=membership,
-        seed=prepared.config.statistics.seed,
-        keys=prepared.keys,
-        tuning=tuning,
-    )
-
-
-def _tuning(prepared: Prepared, model: LoadedModel, preprocess: Preprocess) -> Tuning | None:
-    """Fine-tuning of the model, for attacks that have access to its gradients."""
-    if all(attack.access != "gradients" for attack in prepared.programme.attacks):
-        return None
-    from privacy_gate.models.torch_model import TorchModel
-    from privacy_gate.models.transductive_tuning import Tuner
-
-    if not isinstance(model, TorchModel):
-        return None
-    return Tuner(model, preprocess, prepared.data.records).tune
-
-
-def _scores(
-    prepared: Prepared, evidence: Evidence, *, paper: bool
-) -> tuple[Mapping[str, Scores], Mapping[str, float]]:
-    """Attack name -> scores, and seconds."""
-    scores, seconds = {}, {}
+def _asking(
+    prepared: Prepared, model: LoadedModel, preprocess: Preprocess, batch_size: int
+) -> Asking:
+    """The model, to be asked about changed records until the time is up."""
     limit = prepared.config.limits.seconds
-    for attack in prepared.programme.attacks:
-        clock = time.monotonic()
-        if limit is not None and clock > prepared.stopwatch.started + limit:
-            raise LimitError(
-                f"limits.seconds is used up before the attack {attack.name!r}.",
-                hint="Raise limits.seconds, or name fewer attacks.",
-            )
-        found = attack_scores(attack, evidence)
-        episodes = prepared.config.attack_section(attack.name).paper_episodes
-        if paper and episodes is not None:
-            is_member = prepared.data.is_member
-            means = paper_protocol(cast(EpisodeAttack, attack), evidence, is_member, episodes)
-            found = replace(found, paper={name: asdict(mean) for name, mean in means.items()})
-        scores[attack.name] = found
-        seconds[attack.name] = time.monotonic() - clock
-    return scores, seconds
+    deadline = None if limit is None else prepared.stopwatch.started + limit
+    return Asking(model, preprocess, prepared.data.records, batch_size, deadline)

@@ -44,7 +44,7 @@ def collect_signals(
     for indices, outputs in batches:
         collected.add(indices, task.signals(outputs, labels[indices]), task.predicted(outputs))
         collected.add_wide("features", indices, outputs.features)
-        if keep_outputs:
+        if keep_outputs and outputs.kind != "labels":
             collected.add_wide("outputs", indices, class_logits(outputs))
         if deadline is not None and time.monotonic() > deadline:
             raise LimitError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-STEPS = ("load", "forward", "attacks", "statistics")
+STEPS = ("load", "forward", "attacks", "overconfidence", "calibration", "statistics")
 
 
 class Stopwatch:

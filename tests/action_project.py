@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 from composite import Run, run_action
 from fake_github import FakeGitHub, job, pull_request_event, workflow_run_event
-from gate_project import colours, onnx_project, write_fixtures
+from gate_project import PLANTED, colours, onnx_project, write_fixtures
 
 ROOT = Path(__file__).parent.parent
 NAME = "octo/colours"
@@ -44,7 +44,7 @@ class ActionProject:
         self.elsewhere, self._folder, self._runs = folder / "elsewhere", folder, 0
         self.repository = github.repository(NAME)
         self.workspace.mkdir()
-        onnx_project(self.workspace, attacks=ATTACKS, budgets=BUDGETS)
+        onnx_project(self.workspace, attacks=ATTACKS, budgets=BUDGETS, accept=PLANTED)
         self.git("init", "-q", "-b", "main")
         self.base_sha = self.commit()
         self.git("checkout", "-q", "-b", "topic")

@@ -4,7 +4,7 @@ of which is larger for members."""
 from __future__ import annotations
 
 import numpy as np
-from gate_project import write_config, write_fixtures, write_module
+from gate_project import PLANTED, write_config, write_fixtures, write_module
 
 AUC = {"metric": "auc", "max": 0.9, "max_increase": 0.12}
 RATE = {"metric": "tpr_at_fpr", "fpr": 0.05, "max": 0.9, "max_increase": 0.2}
@@ -58,6 +58,7 @@ def project(directory, *, count=1200, **changes):
         "attacks": ["score"],
         "budgets": BUDGETS,
         "baseline": "baseline.json",
+        "accept": PLANTED,
     }
     model = {"path": "private.onnx", "output": None, "preprocess": None}
     return write_config(directory, model=model, **{**base, **changes})

@@ -23,6 +23,8 @@ SMALL = {
         "preprocess": {"scale": 0.0625},
     },
     "fixtures": {"path": "."},
+    "overconfidence": {"transforms": []},
+    "calibration_lens": False,
     "attacks": ["loss", "correctness"],
     "budgets": [AUC, LOG_MIA],
 }

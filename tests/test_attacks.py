@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from label_only_evidence import queries_of
 
 from privacy_gate.domain import Evidence, Outputs, Scores, Signals, Split
 from privacy_gate.errors import PrivacyGateError, SignalError
@@ -27,7 +28,8 @@ def attack(request) -> Attack:
 
 
 def evidence_of(columns, predicted, features, logits, labels, split, membership, keys):
-    """Evidence with a stand-in for fine-tuning that answers the margin."""
+    """Evidence with a stand-in for fine-tuning that answers the margin, and with queries about
+    records that are their own logits, so that what has a small margin changes its label easily."""
     margin = columns["margin"]
     return Evidence(
         Signals(columns, predicted, features, logits),
@@ -36,6 +38,7 @@ def evidence_of(columns, predicted, features, logits, labels, split, membership,
         membership,
         keys=keys,
         tuning=lambda support, validation, query: (margin[validation][None], margin[query][None]),
+        queries=queries_of(lambda inputs: inputs["x"], {"x": logits}),
     )
 
 
@@ -109,7 +112,7 @@ def test_the_same_twice_and_nothing_is_changed(attack):
 
 def test_without_what_it_reads_it_says_so(attack):
     evidence, _ = separable()
-    blind = dataclasses.replace(evidence, signals=Signals({}), tuning=None)
+    blind = dataclasses.replace(evidence, signals=Signals({}), tuning=None, queries=None)
     with pytest.raises(PrivacyGateError) as caught:
         attack.score(blind)
     assert caught.value.message
@@ -120,7 +123,7 @@ def test_it_describes_itself(attack):
     assert attack.name in ALL
     assert open_attack(attack.name, {}).name == attack.name
     assert attack.access in ("labels", "scores", "features", "gradients")
-    assert attack.reads <= {"features", "outputs"}
+    assert attack.reads <= {"features", "outputs", "queries"}
     assert attack.family in SUITES
     assert attack.queries_per_record >= 1
     with pytest.raises((AttributeError, TypeError)):  # slots and properties differ in their words

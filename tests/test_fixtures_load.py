@@ -69,7 +69,7 @@ def test_everything_arrives_members_first(tmp_path):
     assert (fixtures.classes, fixtures.assignment) == (3, "randomized")
     assert (fixtures.member_sampling, fixtures.training_records) == ("random", 400)
     assert fixtures.groups is None
-    assert fixtures.checks == ()
+    assert fixtures.shared is None
     assert fixtures.records.columns == ("x",)
 
 
@@ -321,7 +321,7 @@ def test_all_problems_of_a_manifest_at_once(held):
         (lambda m: m["split_key"].update(value="secret"), "split_key.value"),
         (lambda m: m["sides"]["members"]["files"][0].update(column="x"), "`column` is for .npy"),
         (lambda m: m["sides"]["members"]["files"].extend(m["sides"]["members"]["files"]), "twice"),
-        (lambda m: m["ood"].update(far=m["sides"]["members"]), "ood sets are not supported"),
+        (lambda m: m["ood"].update(noise=m["sides"]["members"]), "the name of a built-in set"),
         (lambda m: m["sides"].pop("nonmembers"), "sides.nonmembers: field required"),
         (lambda m: m["sides"]["members"].update(count=True), "sides.members.count"),
         (lambda m: m["labels"].update(classes=1), "labels.classes"),
@@ -489,8 +489,8 @@ def test_the_same_content_under_different_identifiers_is_counted(tmp_path):
     members, nonmembers = with_columns(tmp_path, id=(np.arange(20), np.arange(20, 50)))
     nonmembers["x"][:4] = members["x"][:4]
     fixtures = load(write_set(tmp_path / "set", members, nonmembers, identifier={"column": "id"}))
-    (check,) = fixtures.checks
-    assert (check.name, check.verdict, check.statistic) == ("duplicates", "inconclusive", 4.0)
+    assert fixtures.shared is not None
+    assert int(fixtures.shared.sum()) == 8
 
 
 def test_copies_inside_a_side_are_told_apart_but_stay_together(tmp_path):

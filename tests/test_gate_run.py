@@ -9,6 +9,7 @@ import pytest
 from gate_project import (
     BUDGETS,
     MODEL_CODE,
+    PLANTED,
     bayes,
     colours,
     onnx_project,
@@ -63,7 +64,7 @@ def several(tmp_path_factory):
     }
     return {
         "p": passing,
-        "f": write_config(leaky, name="f", model=section),
+        "f": write_config(leaky, name="f", model=section, accept=PLANTED),
         "i": write_config(directory, "i.yaml", name="i", budgets=UNDECIDABLE),
         "e": write_config(directory, "e.yaml", name="e", model={"path": "absent.onnx"}),
     }
@@ -204,7 +205,20 @@ def test_text_labels_are_found_by_their_order(tmp_path):
     missing = {"labels": {"order": ["red", "blue", "yellow", "black"]}}
     words = refused(write_config(tmp_path, model=missing))
     assert "labels are not in model.labels.order" in words
+    assert "fixtures inspect" in words
     assert "dark" not in words
+
+
+def test_a_root_for_all_models_is_nothing_to_fixtures_that_hold_their_records(
+    tmp_path, monkeypatch
+):
+    write_fixtures(tmp_path)
+    save_onnx(tmp_path / "model.onnx")
+    monkeypatch.setenv("PRIVACY_GATE_FIXTURES_ROOT", str(tmp_path))
+    assert run(write_config(tmp_path)).exit_code == 0
+    (tmp_path / "own").mkdir()
+    own = {"path": "data", "root": "own"}
+    assert "hold their records themselves" in refused(write_config(tmp_path, fixtures=own))
 
 
 def save_labelling_onnx(path):
@@ -347,4 +361,5 @@ def test_user_code_that_exits_is_no_pass(tmp_path, where, status):
     finished = run(write_config(tmp_path, model=section))
     (report,) = finished.reports
     assert finished.exit_code == ExitCode.ERROR
-    assert report.error["type"] == "SystemExit"
+    # preprocessing sees records, so its errors are named and not quoted
+    assert report.error["type"] == ("ModelError" if where == "preprocess" else "SystemExit")

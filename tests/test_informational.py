@@ -1,4 +1,4 @@
-"""Budgets that are shown and decide nothing, and budgets on what the overconfidence audit measures."""
+"""Budgets that are shown and decide nothing, and budgets on the overconfidence audit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import report_samples
+from gate_project import onnx_project, refused, run, write_config
 
 from privacy_gate.audit_checks import (
     audit_p_value,
@@ -21,6 +22,7 @@ from privacy_gate.config import load_config
 from privacy_gate.domain import Interval, Metric, Sizes
 from privacy_gate.errors import ConfigError, UsageError
 from privacy_gate.measurement import parse_budget
+from privacy_gate.recount import recount
 from privacy_gate.report.html import render as html
 from privacy_gate.report.markdown import render as markdown
 from privacy_gate.report.parse import read_untrusted
@@ -30,7 +32,7 @@ from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.terms import PlannedCheck, Terms, changes, stricter
 from privacy_gate.verdict import judge, outcome
 
-SCALED, ECE = Metric("ood_fpr", "scaled"), Metric("ece")
+SCALED, PERMUTED, ECE = Metric("ood_fpr", "scaled"), Metric("ood_fpr", "permuted"), Metric("ece")
 LEVEL = 0.025
 
 
@@ -133,9 +135,11 @@ def test_false_alarms_are_judged_like_every_other_rate(called, total, verdict):
     (check,) = judge(planned, {"loss": scores(0)}, Sizes(400, 400), confidence=0.95, audited=found)
     assert check.verdict == verdict
     assert outcome([check]) == verdict
-    assert check.null is None and check.characteristic is None
+    assert check.null is None
+    assert check.characteristic is None
     if verdict == "fail":
-        assert check.low > 0.96 and "no evidence" in check.advice
+        assert check.low > 0.96
+        assert "no evidence" in check.advice
 
 
 def test_what_the_audit_did_not_measure_is_never_a_pass():
@@ -165,7 +169,7 @@ def test_p_values_of_the_audit():
     assert audit_p_value(exact, 0.5) == pytest.approx(0.0284, abs=1e-4)  # P(Bin(100, 0.5) >= 60)
     error = calibration_error(Interval(0.2, 0.2 - 1.959964 * 0.02, 0.25), 500, LEVEL)
     assert audit_p_value(error, 0.15) == pytest.approx(0.00621, abs=1e-5)  # Phi(-2.5)
-    assert audit_p_value(nothing_measured(ECE, LEVEL, "x"), 0.1) == 1.0
+    assert audit_p_value(nothing_measured(ECE, LEVEL), 0.1) == 1.0
 
 
 # ------------------------------------------------------------------------------- judged once more
@@ -176,7 +180,7 @@ def test_p_values_of_the_audit():
     [
         (SCALED, {"counts": {"called": 5, "total": 4, "level": LEVEL}}, "counts"),
         (SCALED, {"counts": {"called": True, "total": 4, "level": LEVEL}}, "counts"),
-        (SCALED, {"counts": {}}, "counts"),
+        (SCALED, {"counts": {"total": 4}}, "counts"),
         (ECE, {"low": 0.3}, "interval"),
         (ECE, {"high": None}, "interval is missing"),
     ],
@@ -215,4 +219,131 @@ def test_what_is_informational_is_shown_everywhere_and_changes_no_verdict():
     assert "for information: loss/ood_fpr[scaled]" in terminal(report)
     assert "For information, deciding nothing (1)" in markdown(report)
     page = html(report)
-    assert "For information" in page and "loss/ood_fpr[scaled]" in page
+    assert "For information" in page
+    assert "loss/ood_fpr[scaled]" in page
+
+
+# ----------------------------------------------------------------------------- a run, and forgeries
+
+BUDGETS = [
+    {"metric": "auc", "max": 0.65},
+    {"metric": "ood_fpr", "set": "permuted", "max": 0.99, "attacks": ["loss"],
+     "informational": False},
+    {"metric": "ood_fpr", "set": "permuted", "max": 0.999, "attacks": ["margin"]},
+    {"metric": "ece", "max": 0.9, "informational": False},
+    {"metric": "advantage", "max": 0.001, "attacks": ["loss"], "informational": True},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """The report and the terms of a run with budgets of both kinds on the audit."""
+    path = onnx_project(
+        tmp_path_factory.mktemp("audited"), attacks=["loss", "margin"], budgets=BUDGETS,
+        overconfidence={"transforms": ["permuted"]}, calibration_lens=False,
+    )  # fmt: skip
+    (report,) = run(path).reports
+    return report, load_config(path)
+
+
+def with_check(report, name, **changes):
+    return replace(
+        report,
+        checks=tuple(replace(c, **changes) if c.id == name else c for c in report.checks),
+    )
+
+
+def verdict_of(report, name):
+    return next(check.verdict for check in report.checks if check.id == name)
+
+
+def test_a_run_judges_the_audit_and_its_report_stays_what_it_is(judged):
+    report, config = judged
+    assert report.verdict == "pass"
+    assert {check.id: check.verdict for check in report.checks} == {
+        "loss/auc": "pass", "margin/auc": "pass", "loss/ood_fpr[permuted]": "pass",
+        "model/ece": "pass",
+    }  # fmt: skip
+    assert {check.id: check.verdict for check in report.informational} == {
+        "margin/ood_fpr[permuted]": "pass", "loss/advantage": "inconclusive",
+    }  # fmt: skip
+    assert recount(report, config.terms) == report
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("loss/ood_fpr[permuted]", lambda total: false_alarms(PERMUTED, 0, total, LEVEL)),
+        ("model/ece", lambda total: calibration_error(Interval(0.0, 0.0, 0.1), total, LEVEL)),
+    ],
+)  # fmt: skip
+def test_numbers_that_the_audit_does_not_have_are_no_pass(judged, name, numbers):
+    report, config = judged
+    made = numbers(report.fixtures["evaluation"]["nonmembers"])
+    forged = with_check(
+        report, name, estimate=made.estimate, low=made.low, high=made.high, counts=made.counts,
+        p_value=audit_p_value(made, 0.99 if "ood" in name else 0.9),
+    )  # fmt: skip
+    again = recount(forged, config.terms)
+    assert verdict_of(again, name) == "inconclusive"
+    assert again.verdict == "inconclusive"
+    assert not again.complete
+    assert verdict_of(recount(replace(report, overconfidence=None), config.terms), name) != "pass"
+
+
+def test_only_the_terms_say_what_is_informational(judged):
+    report, config = judged
+    own = next(check for check in report.checks if check.id == "loss/auc")
+    hidden = replace(
+        report,
+        checks=tuple(check for check in report.checks if check is not own),
+        informational=(*report.informational, own),
+    )
+    again = recount(hidden, config.terms)
+    assert verdict_of(again, "loss/auc") == "not_run"
+    assert again.verdict == "inconclusive"
+    assert [check.id for check in again.informational] == [c.id for c in report.informational]
+    boast = replace(report.informational[1], verdict="pass", budget=0.9, message="Fine.")
+    boasting = replace(report, informational=(report.informational[0], boast))
+    (_, shown) = recount(boasting, config.terms).informational
+    assert (shown.verdict, shown.budget) == ("inconclusive", 0.001)  # its interval is above that
+    assert shown.message != "Fine."
+
+
+def test_how_false_alarms_are_counted_is_a_term_where_a_budget_rests_on_it(judged):
+    base = judged[1].terms
+    first = [{"metric": "tpr_at_fpr", "fpr": 0.001, "max": 0.9}, *BUDGETS]
+    fewer = {"transforms": ["permuted"], "records": 9}
+    for changed in ({"budgets": first}, {"overconfidence": fewer}):
+        directory = judged[1].directory
+        path = write_config(
+            directory, "other.yaml", attacks=["loss", "margin"],
+            **{"budgets": BUDGETS, "overconfidence": {"transforms": ["permuted"]}, **changed},
+        )  # fmt: skip
+        blocking = [c.key for c in changes(base, load_config(path).terms) if c.blocking]
+        assert blocking
+        assert all(key.startswith("overconfidence") for key in blocking)
+
+
+def test_a_set_that_nobody_makes_is_no_set(tmp_path):
+    budget = {"metric": "ood_fpr", "set": "typo", "max": 0.5}
+    path = onnx_project(
+        tmp_path, attacks=["loss"], budgets=[BUDGETS[0], budget],
+        overconfidence={"transforms": ["permuted"]},
+    )  # fmt: skip
+    said = refused(path)
+    assert "There is no set typo that attacks are tried on" in said
+    assert "There are nonmembers, permuted." in said
+
+
+def test_what_the_audit_did_not_measure_stays_undecided_when_judged_again(judged):
+    report, config = judged
+    planned = next(check for check in config.terms.checks if check.metric.name == "ood_fpr")
+    (undecided,) = judge([planned], {}, Sizes(9, 9), confidence=0.95, audited={})
+    again = recount(with_check(report, planned.id, **{
+        name: getattr(undecided, name)
+        for name in ("estimate", "low", "high", "counts", "verdict", "p_value", "message")
+    }), config.terms)  # fmt: skip
+    found = next(check for check in again.checks if check.id == planned.id)
+    assert found == replace(undecided, message=found.message)
+    assert found.message == undecided.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pty
@@ -272,7 +273,7 @@ def test_what_lies_outside_the_project_is_named_when_it_is_run(home, tmp_path):
     assert verdict(home / "privacy_gate.yaml", **given) == "pass"
 
 
-def test_records_that_are_referred_to_are_found(home):
+def test_records_that_are_referred_to_are_found(home, monkeypatch):
     from privacy_gate.fixtures import build_from_sides
     from privacy_gate.fixtures.index import read_index, reference_entry
 
@@ -303,11 +304,23 @@ def test_records_that_are_referred_to_are_found(home):
     invoke("-o", "second.yaml")
     assert written(home, "second.yaml")["fixtures"]["root"] == "TODO"
     assert "fixtures.root: fill in the directory" in refused_run(home / "second.yaml")
+    said = invoke("-o", "third.yaml").stdout
+    assert "PRIVACY_GATE_FIXTURES_ROOT=DIR privacy-gate init" in said
+    monkeypatch.setenv("PRIVACY_GATE_FIXTURES_ROOT", str(home.parent / "moved"))
+    assert "Next: privacy-gate run fourth.yaml" in invoke("-o", "fourth.yaml").stdout
+    assert written(home, "fourth.yaml")["fixtures"] == "index"
+    assert verdict(home / "fourth.yaml") == "pass"
+    monkeypatch.setenv("PRIVACY_GATE_FIXTURES_ROOT", str(home))
+    words = refused_run(home / "fourth.yaml")
+    assert "None of the 900 files is there" in words
+    assert "another directory" in words
 
 
 def test_the_page_for_beginners_keeps_its_promises(home, monkeypatch):
     """Its files and its commands, in the order of the page: green, and red for the leaky model."""
-    page = (Path(__file__).parent.parent / "docs" / "getting-started.md").read_text()
+    whole = (Path(__file__).parent.parent / "docs" / "getting-started.md").read_text()
+    page, others = whole.split("## Tables, images, Lightning")
+    assert others
     for name, code in re.findall(r"```python\n# (\w+\.py)\n(.*?)```", page, re.S):
         (home / name).write_text(code)
     monkeypatch.setenv("PRIVACY_GATE_KEY", KEY.hex())  # else the coins differ from run to run
@@ -380,6 +393,7 @@ def test_several_models_are_listed_and_none_is_guessed(home):
     error = invoke(code=2).stderr
     assert "several model files:\n  model.onnx\n  model.safetensors\n" in error
     assert "privacy-gate init --model model.onnx" in error
+    assert "in its own directory" in error
     assert not (home / "privacy_gate.yaml").exists()
     invoke("--model", "model.onnx", "--no-measure")
     assert written(home)["model"]["path"] == "model.onnx"
@@ -427,6 +441,80 @@ def test_without_measuring_no_code_runs_and_what_only_that_shows_is_to_do(home):
     assert re.search(r"^ +privacy_gate\.yaml:10:\d+: model\.preprocess: fill in what", error, re.M)
 
 
+def test_sizes_with_a_default_follow_from_the_weights(home):
+    """As few of them as possible; what leaves the shapes as they are keeps its default."""
+    write_fixtures(home)
+    save_torch(home)
+    (path,) = home.glob("project_code_*.py")
+    path.write_text(MODEL_CODE.replace("build(classes=4)", "build(classes=9, seed=7)"))
+    assert "Next: privacy-gate run" in invoke().stdout
+    assert written(home)["model"]["kwargs"] == {"classes": 4}
+    assert "with no other value" in (home / "privacy_gate.yaml").read_text()
+
+
+def test_the_arguments_that_a_lightning_checkpoint_was_saved_with_are_taken(home):
+    """Whatever the defaults are; what a configuration cannot hold, or the module has not, is left
+    out."""
+    import torch
+    from safetensors.torch import load_file
+
+    write_fixtures(home)
+    save_torch(home)
+    (path,) = home.glob("project_code_*.py")
+    arguments = "classes=9, slope=0.5, layers=(), rate=None"
+    path.write_text(MODEL_CODE.replace("build(classes=4)", f"build({arguments})"))
+    kept = {"classes": 4, "slope": 0.01, "layers": [8, 8], "rate": None, "of_the_optimizer": 3}
+    state = load_file("model.safetensors")
+    Path("model.safetensors").unlink()
+    torch.save({"state_dict": state, "hyper_parameters": kept}, "last.ckpt")
+    assert "Next: privacy-gate run" in invoke().stdout
+    assert written(home)["model"]["kwargs"] == {"classes": 4, "slope": 0.01, "layers": [8, 8]}
+    assert "saved with" in (home / "privacy_gate.yaml").read_text()
+
+
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_a_table_that_training_standardised_is_told_by_the_answers(home, forgotten):
+    """What training did outside the model is missing, and said so; a model that does the scaling
+    itself is taken as it is."""
+    import torch
+    from safetensors.torch import save_file
+
+    random = np.random.default_rng(3)
+    y = random.integers(0, 2, 1600)
+    x = random.normal(0, 1, (1600, 2)) + np.stack([4 * y, 2 * y], axis=1)
+    spread, shift = np.array([1, 50]), np.array([0, 100])
+    raw = (x * spread + shift).astype(np.float32)
+    write_fixtures(home, {"x": raw[:800], "y": y[:800]}, {"x": raw[800:], "y": y[800:]})
+    mean, std = raw[:800].mean(0), raw[:800].std(0)
+    weight, bias = np.array([[-1.0, -0.5], [1.0, 0.5]]), np.zeros(2)
+    if not forgotten:
+        weight, bias = weight / std, bias - (weight / std) @ mean
+    names = {"0.weight": weight, "0.bias": bias}
+    save_file({k: torch.tensor(v).float() for k, v in names.items()}, "model.safetensors")
+    builds = "def build():\n    return nn.Sequential(nn.Linear(2, 2))\n"
+    write_module(home, f"from torch import nn\n{builds}")
+    said = invoke().stdout
+    text = (home / "privacy_gate.yaml").read_text()
+    assert ("seems to standardise the columns" in said) is forgotten
+    assert ("module:function" in text) is forgotten
+    assert (written(home)["model"].get("preprocess") == "TODO") is forgotten
+    assert ("expected" in written(home)["model"]) is not forgotten
+
+
+def test_of_several_receipts_that_of_the_model_is_taken(home):
+    from safetensors.numpy import save_file
+
+    write_fixtures(home)
+    save_onnx(home / "model.onnx")
+    digest = hashlib.sha256((home / "model.onnx").read_bytes()).hexdigest()
+    for name, model in (("a", "0" * 64), ("b", digest), ("c", "1" * 64)):
+        facts = {"schema": "privacy-gate.receipt/1", "model_sha256": model}
+        rows = {"seen": np.zeros((1, 16), np.uint8)}
+        save_file(rows, f"{name}.safetensors", metadata={"receipt": json.dumps(facts)})
+    invoke("--no-measure")
+    assert written(home)["fixtures"]["receipt"] == "b.safetensors"
+
+
 def test_a_factory_that_does_not_build_the_weights_is_not_written(home):
     write_fixtures(home)
     save_torch(home)
@@ -469,11 +557,12 @@ def test_a_model_that_guesses_under_every_scale_is_not_called_measured(home):
     members = colours(700, 0)
     members["y"] = random.permutation(members["y"])
     write_fixtures(home / "other", members)
-    invoke("--fixtures", "other/data")
+    said = invoke("--fixtures", "other/data").stdout
     model = written(home)["model"]
     assert model["preprocess"] == "TODO"
     assert "expected" not in model
     assert "guessing" in (home / "privacy_gate.yaml").read_text()
+    assert "model.labels.order" in said
 
 
 def test_a_missing_split_key_is_told_and_the_file_is_written(home):

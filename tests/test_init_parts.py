@@ -21,9 +21,10 @@ from privacy_gate.setup import search as searching
 from privacy_gate.setup.factories import Parameter, candidates
 from privacy_gate.setup.matching import best, matches
 from privacy_gate.setup.model_files import choose_output
-from privacy_gate.setup.preprocessing import Tried, decided, possible
+from privacy_gate.setup.preprocessing import Tried, decided, possible, standardised
 from privacy_gate.setup.search import search
 from privacy_gate.setup.text import Line, block
+from privacy_gate.setup.trial import in_order
 
 # -------------------------------------------------------------------------------------- the walk
 
@@ -167,6 +168,8 @@ def test_functions_and_classes_that_build_modules_are_found_without_being_run(tm
     by_target = {candidate.target: candidate for candidate in found}
     assert by_target["nets:Plain"].children == {"body", "head", "mean"}
     assert by_target["nets:Plain"].parameters == (Parameter("classes", True),)
+    assert by_target["nets:Plain"].optional == (Parameter("dropout", False),)
+    assert by_target["nets:declared"].optional == (Parameter("b", True),)
     assert by_target["nets:Child"].children == {"body", "head", "mean", "extra"}
     assert by_target["nets:Child"].parameters == (
         Parameter("classes", True),
@@ -339,6 +342,30 @@ SCALE = 1 / 255
 )
 def test_what_shapes_and_types_allow(dtype, row, wanted, whole, largest, expected):
     assert list(possible(dtype, row, wanted, whole, largest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("predicted", "expected"),
+    [
+        ([0] * 90 + [1] * 10 + [1] * 80 + [0] * 20 + [2] * 50, True),
+        ([1] * 90 + [0] * 10 + [0] * 80 + [1] * 20 + [2] * 50, False),  # two exchanged
+        ([1] * 100 + [2] * 100 + [0] * 50, False),  # a cycle of three
+        ([0] * 55 + [1] * 45 + [0] * 45 + [1] * 55 + [2] * 50, False),  # not credibly
+        ([0] * 100 + [1] * 100 + [0] * 40 + [1] * 10, True),  # a rare class is never predicted
+        ([5] * 100 + [1] * 100 + [2] * 50, False),  # position 5 is the better 0
+    ],
+)
+def test_the_order_of_labels_is_taken_if_every_exchange_is_credibly_worse(predicted, expected):
+    labels = np.repeat([0, 1, 2], [100, 100, 50])
+    assert in_order(np.array(predicted), labels) is expected
+
+
+def test_columns_are_standardised_by_themselves_and_nothing_else_is():
+    table = np.array([[1, 5, 10], [3, 5, 30]], np.int32)
+    assert standardised(table) == {"mean": [2, 5, 20], "std": [1, 1, 10]}
+    assert standardised(np.zeros((3, 4, 4))) is None
+    assert standardised(np.array([[1.0, np.nan], [0.0, 1.0]])) is None
+    assert standardised(np.array([["a"], ["b"]])) is None
 
 
 def test_pixels_that_end_at_a_round_number_are_scaled_by_it_first():

@@ -11,6 +11,7 @@ from privacy_gate.models.forward import stream
 from privacy_gate.models.model_file import file_sha256
 from privacy_gate.models.opening import open_model
 from privacy_gate.models.preprocess import open_preprocess
+from privacy_gate.models.querying import Asking
 from privacy_gate.registry import MODELS
 
 RECORDS = 37
@@ -51,6 +52,23 @@ def gathered(config, device, batch_size, order, features=True):
     kinds = {outputs.kind for _, outputs in answers}
     kept = np.concatenate([outputs.features for _, outputs in answers]) if features else None
     return values, kept, kinds
+
+
+def test_changed_records_are_answered_like_any_others(config, module):
+    """What label-only attacks ask: raw records, changed before they are preprocessed."""
+    model = open_model(config, features=False)
+    records = ArrayRecords(x=images(RECORDS))
+    asking = Asking(model, open_preprocess(config, records.columns, model), records, 7)
+    order = np.random.default_rng(0).permutation(RECORDS)
+    changed = (
+        (rows, {"x": columns["x"][:, ::-1].copy()}) for rows, columns in asking.blocks(order)
+    )
+    answers = list(asking.answers(changed))
+    model.close()
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in answers]), order)
+    values = np.concatenate([outputs.values for _, outputs in answers])
+    expected, _ = reference(module, images(RECORDS)[:, ::-1].copy())
+    np.testing.assert_allclose(values, expected[order], rtol=1e-4, atol=1e-5)
 
 
 def test_every_registered_format_is_covered():

@@ -112,7 +112,8 @@ def test_keys_are_those_documented(reports):
         "path", "format", "sha256", "device", "precision", "batch_size", "accuracy",
     }  # fmt: skip
     assert set(content["timing"]) == {
-        "total", "load", "forward", "attacks", "statistics", "forward_passes_per_record",
+        "total", "load", "forward", "attacks", "overconfidence", "calibration", "statistics",
+        "forward_passes_per_record",
     }  # fmt: skip
     assert set(content["environment"]) >= {"versions", "platform", "device_name", "seed"}
 
@@ -120,7 +121,7 @@ def test_keys_are_those_documented(reports):
 def test_every_report_says_when_and_by_what_it_was_made(report):
     run = report.to_dict()["run"]
     assert set(run) == {
-        "started", "finished", "tool_version", "commit", "ref", "repository", "run_url",
+        "started", "finished", "tool_version", "commit", "ref", "repository", "run_url", "cached",
     }  # fmt: skip
     assert run["started"] <= run["finished"]
     assert run["tool_version"] == privacy_gate.__version__

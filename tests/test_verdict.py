@@ -15,7 +15,8 @@ from privacy_gate.domain import Measurement, Metric, Sizes
 from privacy_gate.statistics.rate_at_rate import RateAtRate
 from privacy_gate.statistics.scores import SortedScores
 from privacy_gate.terms import PlannedCheck
-from privacy_gate.verdict import judge, metric_words, outcome, wrong_directions
+from privacy_gate.verdict import judge, outcome, wrong_directions
+from privacy_gate.verdict_words import metric_words
 
 METRICS = [
     Metric("tpr_at_fpr", 0.05),

@@ -89,7 +89,7 @@ def _opponent(
         if digest == scored.facts["sha256"] and _same_code(config, prepared.config):
             return None, ()
         other = replace(prepared, config=config)
-        found = score_model(other, progress, paper=False)
+        found = score_model(other, progress, whole=False)
         wrong = wrong_directions(
             {
                 name: sides(ranks, prepared.rows, prepared.data.is_member)

@@ -15,7 +15,7 @@ from privacy_gate.statistics.comparison import uses_law
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.planning import round_up
 from privacy_gate.terms import PlannedCheck
-from privacy_gate.verdict import metric_words
+from privacy_gate.verdict_words import metric_words
 
 _SHARED = {"auc": 0.5, "log_mia": 0.3, "tpr_at_fpr": 0.1, "tnr_at_fnr": 0.1}
 """How the values of two models correlate when their scores correlate 0.5, as simulated by

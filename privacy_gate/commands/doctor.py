@@ -82,7 +82,8 @@ def _batch(batch: Batch | None) -> Iterator[str]:
 
 def _range(found: Range) -> str:
     shape = " × ".join(str(size) for size in found.shape)
+    what = "text, lengths" if found.dtype == "text" else f"{found.dtype},"
     return (
-        f"{found.name}: {shape} {found.dtype}, {found.low:.4g} to {found.high:.4g},"
+        f"{found.name}: {shape} {what} {found.low:.4g} to {found.high:.4g},"
         f" mean {found.mean:.4g}" + (f", {found.not_finite} not finite" if found.not_finite else "")
     )

@@ -89,7 +89,8 @@ def _chosen(option: str, given: Path | None, found: Sequence[Path], what: str) -
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             f"There are several {what}:\n{listed}{more}\n",
-            hint=f"Name one: privacy-gate init {option} {names[0]}",
+            hint=f"Name one: privacy-gate init {option} {names[0]}\n"
+            "Of several models in one repository, each gets its file in its own directory.",
         )
     click.echo(f"There are several {what}:\n{listed}{more}")
     name = click.prompt(f"{option}", type=click.Choice(names), show_choices=False)
@@ -98,6 +99,7 @@ def _chosen(option: str, given: Path | None, found: Sequence[Path], what: str) -
 
 def _summary(finished: Draft, found: Found, output: Path, text: str) -> Iterator[str]:
     from privacy_gate.setup.guidance import left_to_do
+    from privacy_gate.setup.starting_budgets import RAISED
 
     yield f"Wrote {output}."
     measured = finished.measured
@@ -108,8 +110,15 @@ def _summary(finished: Draft, found: Found, output: Path, text: str) -> Iterator
         )
     if measured is not None and measured.preprocess is not None and len(measured.tried) > 1:
         yield "  model.preprocess was inferred from that: compare it with the training code."
+    if measured is not None and measured.standardised is not None:
+        yield "  Training seems to standardise the columns; the fixtures hold them as they are."
+    if measured is not None and measured.guesses:
+        yield "  The model only guesses: what was tried for model.preprocess is in the file. Labels"
+        yield "  in another order than in training look the same: set model.labels.order."
     if finished.obstacle:
         yield f"  The model was not measured: {finished.obstacle}."
+    if RAISED in text:
+        yield "  The default budgets take more records than these: the file has looser ones."
     if not found.complete:
         yield "  Too many files to look at them all: name others with --model or --fixtures."
     yield from left_to_do(text, output)

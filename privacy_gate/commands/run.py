@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +33,23 @@ if TYPE_CHECKING:
 @click.option("--device", help="auto, cpu, cuda or cuda:N.")
 @click.option("--allow-root", "allow_roots", multiple=True, help="Also allow paths below this.")
 @click.option("--policy-ref", help="Branch or commit whose budgets and policy count, too.")
+@click.option("--cache", type=PATH, help="Keep signals in this directory; off keeps none.")
+@click.option("--no-cache", is_flag=True, help="Compute everything, and keep nothing.")
 @click.option("--reuse", type=PATH, help="Repeat this earlier report if nothing has changed.")
 @click.option("--default-branch", help="The branch it must be of; GitHub Actions know it.")
 def run_command(
     configs: tuple[Path, ...],
     output: Path | None,
+    cache: Path | None,
+    no_cache: bool,
     reuse: Path | None,
     default_branch: str | None,
     **options: Any,
 ) -> ExitCode:
     """Run the gate for each CONFIG (default: privacy_gate.yaml) and print its report."""
+    from privacy_gate.cache import OFF
     from privacy_gate.faces import run_all
+    from privacy_gate.progress import bar
 
     files = take_files(options)
     paths = configs or (Path("privacy_gate.yaml"),)
@@ -53,9 +58,17 @@ def run_command(
             f"--{next(iter(files))} writes one file, but several configurations are run.",
             hint="Use --output DIR, which gets one directory per configuration.",
         )
+    if cache is not None and no_cache:
+        raise UsageError("--cache and --no-cache contradict each other.", hint="Give one of them.")
     earlier = None if reuse is None else _earlier(reuse, default_branch)
-    with _progress() as progress:
-        finished = run_all(paths, progress=progress, earlier=earlier, **options)
+    with bar("records") as progress:
+        finished = run_all(
+            paths,
+            cache=OFF if no_cache else cache,
+            progress=progress,
+            earlier=earlier,
+            **options,
+        )
     if output is not None:
         write_reports(output, finished)
     write_files(finished, files)
@@ -88,14 +101,3 @@ def _default_branch() -> str | None:
 
 def _say(line: str) -> None:
     click.echo(f"privacy-gate: {clean(line, 500)}", err=True)
-
-
-def _progress() -> Any:
-    """A progress bar on a terminal's standard error, nothing elsewhere."""
-    from contextlib import nullcontext
-
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from privacy_gate.progress import bar
-
-    return bar()

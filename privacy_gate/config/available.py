@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from privacy_gate.config.model_section import ModelSection
 from privacy_gate.config.schema import Settings
 from privacy_gate.config.source import Source
 from privacy_gate.errors import ConfigError
 from privacy_gate.protocols import Attack
-from privacy_gate.registry import ATTACKS, SUITES, open_attack, split_family
+from privacy_gate.registry import ATTACKS, SUITES, on_surfaces, open_attack, split_family
 
 
 def available(settings: Settings, source: Source) -> tuple[str, ...]:
@@ -18,20 +20,20 @@ def available(settings: Settings, source: Source) -> tuple[str, ...]:
     without their access ends in an error.
     """
     names: list[str] = []
+    allowance = Allowance(settings.limits.max_queries, settings.model.output.queries)
     for position, section in enumerate(settings.attacks):
         for name in SUITES.get(section.name, (section.name,)):
             location = source.location(("attacks", position))
             obstacle = None
             if settings.task != "custom" and (name in ATTACKS or split_family(name)):
-                obstacle = access_obstacle(
-                    settings.model, open_configured(settings, name, location)
-                )
+                attack = open_configured(settings, name, location)
+                obstacle = access_obstacle(settings.model, attack) or allowance.obstacle(attack)
             if obstacle is None:
                 names.append(name)
             elif section.name not in SUITES:
                 obstacle.location = location
                 raise obstacle
-    return tuple(dict.fromkeys(names))
+    return on_surfaces(dict.fromkeys(names), settings.model.output.surfaces)
 
 
 def open_configured(settings: Settings, name: str, location: str) -> Attack:
@@ -42,7 +44,9 @@ def open_configured(settings: Settings, name: str, location: str) -> Attack:
     except TypeError:
         raise ConfigError(
             f"The attack {name!r} does not take all of these options.",
-            hint="features is for simple-shot-K and laplacian-shot-K, draws for few-shot attacks.",
+            hint="features is for simple-shot-K and laplacian-shot-K, draws for few-shot attacks,"
+            " queries for noise-robustness, augmentation-robustness and boundary-distance (8 or"
+            " more).",
             location=location,
         ) from None
     return attack
@@ -63,6 +67,34 @@ def access_obstacle(model: ModelSection, attack: Attack) -> ConfigError | None:
         f" offers {', '.join(access)} only.",
         hint=_HOW_TO_OFFER.get(attack.access),
     )
+
+
+@dataclass
+class Allowance:
+    """``limits.max_queries``, spent by one attack after the other in the order they are named.
+
+    ``spent``: the queries that all attacks share; what an attack asks beside them is added.
+    """
+
+    most: int | None
+    spent: int
+    _admitted: set[str] = field(default_factory=set)
+
+    def obstacle(self, attack: Attack) -> ConfigError | None:
+        """Why the attack asks too often; else ``None``, and its queries are spent."""
+        shares = "queries" not in attack.reads and attack.access != "gradients"
+        if attack.name in self._admitted or shares:
+            return None
+        wanted = attack.queries_per_record
+        if self.most is not None and self.spent + wanted > self.most:
+            return ConfigError(
+                f"The attack {attack.name!r} asks the model {wanted} times about a record, and"
+                f" limits.max_queries: {self.most} leaves {max(0, self.most - self.spent)}.",
+                hint="Raise limits.max_queries, or lower the queries of the attacks.",
+            )
+        self._admitted.add(attack.name)
+        self.spent += wanted
+        return None
 
 
 _HOW_TO_OFFER = {

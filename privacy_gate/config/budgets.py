@@ -72,6 +72,7 @@ class LogMiaBudget(BudgetBase):
 
     metric: Literal["log_mia"]
     regime: Literal["a", "b"]
+    """Non-members an attacker may mistake: a, none; b, the logarithm of an episode's records."""
 
 
 class AucBudget(BudgetBase):

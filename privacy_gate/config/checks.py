@@ -26,7 +26,14 @@ _MODEL = TypeAdapter(ModelSection)
 _CODE_FORMATS = ("torchscript", "exported")
 _TORCH_ONLY = ("factory", "kwargs", "weights_key", "strip_prefix")
 _BASELINE_TORCH_ONLY = ("factory", "kwargs")
-_CLASSES_ONLY = (("model", "output", "kind"), ("model", "labels"), ("model", "expected"))
+_CLASSES_ONLY = (
+    ("model", "output", "kind"),
+    ("model", "output", "transforms"),
+    ("model", "output", "raw"),
+    ("model", "output", "repeats"),
+    ("model", "labels"),
+    ("model", "expected"),
+)
 _SIGNAL = r"[a-z0-9][a-z0-9_-]*"
 _DEFAULT_ATTACKS = ["threshold", "few-shot"]
 
@@ -101,9 +108,28 @@ def _model(source: Source, model: ModelSection | None) -> Iterable[Problem]:
             "'model' if you trust the file, or use format torch or onnx"
         )
         yield source.problem(("model", "format"), sentence)
+    yield from _output(source, model)
     preprocess = model.preprocess
     if isinstance(preprocess, PreprocessSection):
         yield from _preprocess(source, preprocess)
+
+
+def _output(source: Source, model: ModelSection) -> Iterable[Problem]:
+    """What lies behind an output, or is done to it, is scores, and costs queries."""
+    limits = source.data.get("limits")
+    most = limits.get("max_queries") if isinstance(limits, Mapping) else None
+    if type(most) is int and most < model.output.queries:
+        sentence = f"is less than the {model.output.queries} queries that model.output alone needs"
+        yield source.problem(("limits", "max_queries"), sentence)
+    output, path = model.output, ("model", "output")
+    if output.kind == "labels":
+        for key in ("transforms", "raw", "repeats"):
+            if getattr(output, key):
+                sentence = "is about scores, but kind is labels"
+                yield source.problem((*path, key), sentence, key=True)
+    if output.raw is not None and model.format in _CODE_FORMATS:
+        sentence = f"is read for the formats torch and onnx only, not for {model.format}"
+        yield source.problem((*path, "raw"), sentence, key=True)
 
 
 def _preprocess(source: Source, preprocess: PreprocessSection) -> Iterable[Problem]:

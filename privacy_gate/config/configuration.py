@@ -16,12 +16,14 @@ from privacy_gate.config.schema import (
     AttackSection,
     FixturesSection,
     Limits,
+    OverconfidenceSection,
     Settings,
     Splits,
     StatisticsSection,
 )
 from privacy_gate.config.source import Source
 from privacy_gate.domain import Change
+from privacy_gate.registry import on_surfaces
 from privacy_gate.terms import Terms
 
 
@@ -91,8 +93,8 @@ class Config:
 
     @property
     def attack_names(self) -> tuple[str, ...]:
-        """Attacks in order, suites replaced by their attacks, each once."""
-        return expand(self.attacks)
+        """Attacks in order, suites replaced by their attacks, each once and on every surface."""
+        return on_surfaces(expand(self.attacks), self.model.output.surfaces)
 
     def attack_section(self, name: str) -> AttackSection:
         """The options of an attack; those of a suite's attacks are empty."""
@@ -113,6 +115,11 @@ class Config:
     def statistics(self) -> StatisticsSection:
         """Confidence, seed and what an inconclusive check means."""
         return self.settings.statistics
+
+    @property
+    def overconfidence(self) -> OverconfidenceSection:
+        """What the overconfidence audit tries the attacks on."""
+        return self.settings.overconfidence
 
     @property
     def limits(self) -> Limits:

@@ -12,6 +12,7 @@ from privacy_gate.config.values import (
     LabelOrder,
     Numbers,
     OutputName,
+    OutputTransform,
     Positive,
     PositiveNumbers,
     Section,
@@ -33,6 +34,33 @@ class OutputSection(Section):
     """Name, key or index of the output; default: the only one."""
     kind: Literal["logits", "probabilities", "labels", "auto"] = "auto"
     """What the output holds."""
+    transforms: Annotated[tuple[OutputTransform, ...], Field(strict=False)] = ()
+    """What the service does to the scores before it shows them: hamp, or a function from
+    probabilities to scores; attacked both on and off."""
+    raw: Text | None = None
+    """Where the scores behind the output are: the module that a wrapper wraps, as module or
+    module:part (torch), or another output (ONNX); attacked, too."""
+    repeats: Annotated[int, Field(ge=2, le=64)] | None = None
+    """How often each record is asked about, for answers that are random; their mean is attacked,
+    too."""
+
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """What is attacked beside the answers as they are shown: raw, averaged."""
+        raw = ("raw",) if self.transforms or self.raw else ()
+        averaged = ("averaged",) if self.repeats else ()
+        return (*raw, *averaged)
+
+    @property
+    def queries(self) -> int:
+        """How often the model is asked about each record for all of its surfaces; hamp asks about
+        a random input every time, too."""
+        return self.passes * (1 + (self.repeats or 0)) + ("raw" in self.surfaces)
+
+    @property
+    def passes(self) -> int:
+        """How often the model runs for one answer as it is shown."""
+        return 1 + self.transforms.count("hamp")
 
 
 class LabelsSection(Section):

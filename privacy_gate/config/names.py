@@ -25,7 +25,7 @@ def chosen_attacks(budget: BudgetBase, names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if (wanted is None or name in wanted)
+        if (wanted is None or registry.split_surface(name)[0] in wanted)
         and (metric != "ood_fpr" or name in registry.AUDITED_ATTACKS)
     ]
 

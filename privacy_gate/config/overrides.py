@@ -29,6 +29,8 @@ class Override:
         written = data.get(self.section)
         if isinstance(written, Mapping):
             written = written.get(self.key)
+        elif self.key != "path":  # the short form of a section is its path
+            written = None
         key = f"{self.section}.{self.key}"
         return {"key": key, "from": written, "to": self.value, "source": self.source}
 

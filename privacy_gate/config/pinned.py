@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from privacy_gate.config.available import options_of
+from privacy_gate.config.budgets import TprBudget
 from privacy_gate.config.names import expand
 from privacy_gate.config.schema import FixturesSection, Settings
-from privacy_gate.terms import TRUST
+from privacy_gate.terms import TRUST, number
 
 # What is compared elsewhere, differs with every candidate, or has no influence on a verdict. A key
 # that is not listed here is pinned, so that a new one cannot be forgotten.
@@ -20,6 +21,7 @@ _ELSEWHERE = {
     "": {
         "version",
         "name",
+        "accept",
         "extends",
         "model",
         "fixtures",
@@ -45,8 +47,20 @@ def pinned(settings: Settings, baseline_sha256: str | None) -> dict[str, str]:
         found[f"attacks.{attack}"] = _text(options_of(settings, attack)) or "no options"
     if baseline_sha256 is not None:
         found["baseline.sha256"] = baseline_sha256
+    functions = [name for name in settings.model.output.transforms if name != "hamp"]
+    if functions:
+        found["model.output.transforms"] = _text(functions)
+    if any(budget.decides and budget.metric_key.audited for budget in settings.budgets):
+        found["overconfidence.fpr"] = _target(settings)
     assert TRUST in found
     return found
+
+
+def _target(settings: Settings) -> str:
+    """The false positive rate at which the audit counts: see ``results.operating_fpr``."""
+    budgeted = (b.fpr for b in settings.budgets if isinstance(b, TprBudget) and b.decides)
+    found = settings.overconfidence.fpr or next(budgeted, None)
+    return "the default" if found is None else number(found)
 
 
 def _values(section: BaseModel, name: str) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from privacy_gate.config.budgets import Budget
 from privacy_gate.config.model_section import ModelSection
 from privacy_gate.config.values import (
     Day,
+    Generator,
     Name,
     Positive,
     Rate,
@@ -31,6 +32,7 @@ from privacy_gate.config.values import (
     Version,
     text_or_mapping,
 )
+from privacy_gate.domain import TRANSFORMS, Transform
 
 
 def _required_unless_extending(schema: dict[str, Any]) -> None:
@@ -86,10 +88,13 @@ class AttackSection(Section):
     """A single attack with options; a bare name is an attack or a suite without any."""
 
     name: Text
+    """Suite, attack, or for task custom a signal."""
     features: Literal["signals", "penultimate", "logits", "probabilities"] | None = None
     """What a few-shot attack looks at."""
     draws: Annotated[int, Field(ge=1, le=1000)] | None = None
     """How many draws of labelled records a few-shot attack is averaged over."""
+    queries: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """How often a label-only attack asks about each record."""
     paper_episodes: Annotated[int, Field(ge=2, le=10000)] | None = None
     """Also run the published protocol with so many episodes, for comparison with its tables."""
 
@@ -107,7 +112,7 @@ class AttackSection(Section):
     @property
     def options(self) -> dict[str, Any]:
         """The options given, as arguments of the attack."""
-        given = {"features": self.features, "draws": self.draws}
+        given = {"features": self.features, "draws": self.draws, "queries": self.queries}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -149,11 +154,48 @@ class StatisticsSection(Section):
     """What an inconclusive check means."""
 
 
+class OverconfidenceSection(Section):
+    """Which records that nobody trained on the attacks are tried on, too."""
+
+    transforms: Annotated[tuple[Transform, ...], Field(strict=False)] = TRANSFORMS
+    """Changes of evaluation non-members; [] for none."""
+    generator: Generator = "none"
+    """Makes records: none, builtin (a small network trained on calibration non-members), or a
+    function that is given their columns, a number of records and a seed."""
+    records: Annotated[int, Field(ge=2, le=100_000)] = 500
+    """Records that are changed, and that are generated, at most."""
+    fpr: Rate | None = None
+    """False positive rate that thresholds are set for; default: that of the operating points."""
+
+
+class AcceptSection(Section):
+    """Why what a fixture check finds does not stop a verdict, in a sentence each."""
+
+    blind_baseline: Text | None = None
+    """Members can be told from non-members without the model."""
+    label_shift: Text | None = None
+    """The sides have other shares of the classes."""
+    duplicates: Text | None = None
+    """Many non-members are near copies of members."""
+    accuracy: Text | None = None
+    """The model is right about members less often."""
+    ties: Text | None = None
+    """The scores of an attack are constant."""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Fixture check -> reason."""
+        given = self.model_dump(exclude_none=True)
+        return {name.replace("_", "-"): reason for name, reason in given.items()}
+
+
 class Limits(Section):
     """Bounds on the cost of a run."""
 
     seconds: Positive | None = None
     """Longest time a run may take."""
+    max_queries: Annotated[int, Field(ge=1)] | None = None
+    """Most queries per record, those of all attacks together."""
 
 
 class Settings(Section):
@@ -183,7 +225,13 @@ class Settings(Section):
     budgets: Annotated[tuple[Budget, ...], Field(strict=False, min_length=1)]
     """What is tolerated."""
     statistics: StatisticsSection = StatisticsSection()
+    overconfidence: OverconfidenceSection = OverconfidenceSection()
+    """False alarms on records that are no members, task classification only."""
+    calibration_lens: bool = True
+    """Whether threshold attacks are tried on calibrated answers, too; decides nothing."""
     limits: Limits = Limits()
+    accept: AcceptSection = AcceptSection()
+    """Faults of the fixtures that are known and accepted."""
     baseline: (
         Annotated[
             Annotated[BaselineModel, Tag("<mapping>")] | Annotated[Text, Tag("<text>")],

@@ -21,7 +21,7 @@ from privacy_gate.config.schema import OnInconclusive, Settings
 from privacy_gate.config.source import Source, parse_source
 from privacy_gate.config.validation import validate
 from privacy_gate.errors import ConfigError
-from privacy_gate.registry import split_family
+from privacy_gate.registry import learns
 from privacy_gate.terms import PlannedCheck, Terms, Waiver, stricter
 
 MANIFEST = "manifest.json"
@@ -98,6 +98,7 @@ def terms_of(
         warn_reason=reason,
         fixtures_sha256=fixtures_sha256,
         pinned=pinned(settings, baseline_sha256),
+        accepted=settings.accept.reasons,
         informational=informational,
     )
     if policy is None:
@@ -133,6 +134,7 @@ def _terms_of_policy(policy: Policy, own: Terms, names: Sequence[str]) -> Terms:
         waivers=tuple(waivers),
         on_changed_terms=written.on_changed_terms,
         owner=written.owner,
+        accepted=own.accepted,  # a policy says nothing about fixtures
         informational=informational,
     )
 
@@ -158,7 +160,7 @@ def _planned(
                 warn_at=None if ending else budget.warn_at,
                 line=source.mark(("budgets", position))[0],
                 path=path,
-                learned=split_family(name) is not None,
+                learned=learns(name),
                 increase=bool(ending),
             )
             for name in chosen

@@ -120,6 +120,16 @@ SetName = Annotated[
 Target = Annotated[
     str, _matching(TARGET, "a function as package.module:function"), _json_text(TARGET)
 ]
+Generator = Annotated[
+    str,
+    _matching(f"none|builtin|{TARGET}", "none, builtin, or a function as package.module:function"),
+    _json_text(f"none|builtin|{TARGET}"),
+]
+OutputTransform = Annotated[
+    str,
+    _matching(f"hamp|{TARGET}", "hamp, or a function as package.module:function"),
+    _json_text(f"hamp|{TARGET}"),
+]
 Device = Annotated[str, _matching(DEVICE, "auto, cpu, cuda or cuda:N"), _json_text(DEVICE)]
 Maximum = Annotated[
     float,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,10 @@ Method = Literal["exact", "asymptotic"]
 SET_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 """Pattern of the names of sets of records: out-of-distribution sets, transforms, generated ones."""
 
-TRANSFORMS = ("permuted", "inverted", "noise", "scaled", "unnormalised")
-"""Changes of non-members that the overconfidence audit can make."""
+Transform = Literal["permuted", "inverted", "noise", "scaled", "unnormalised"]
+"""A change of non-members that the overconfidence audit can make."""
+
+TRANSFORMS: tuple[Transform, ...] = get_args(Transform)
 
 OWN_SETS = ("nonmembers", *TRANSFORMS, "generated")
 """Sets that the overconfidence audit makes itself: no ood set of the fixtures has such a name."""

@@ -17,11 +17,12 @@ _OUTCOMES: dict[ExitCode, Outcome] = {
 
 
 def exit_code(report: Report) -> ExitCode:
-    """The exit code a report stands for; an incomplete one, or one that its own checks and changes
-    contradict, never passes."""
+    """The exit code a report stands for; an incomplete one, or one that its own checks, fixture
+    checks and changes contradict, never passes."""
     if report.verdict == "pass" and report.complete:
         passed = bool(report.checks) and all(check.verdict == "pass" for check in report.checks)
         blocked = report.error is not None or any(change.blocking for change in report.changes)
+        blocked = blocked or any(check.blocking for check in report.fixture_checks)
         return ExitCode.PASS if passed and not blocked else ExitCode.ERROR
     if report.verdict == "fail":
         return ExitCode.FAIL

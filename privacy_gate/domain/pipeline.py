@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate.domain.numbers import Boolean, Float, Integer
-from privacy_gate.domain.report import FixtureCheck
 
 
 class Split(IntEnum):
@@ -46,6 +45,18 @@ class ReceiptFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OodSet:
+    """n records from outside the distribution, none of them on a side: ``labels`` (n,) raw label
+    values or ``None``; ``contents`` (n, 32) uint8, a SHA-256 digest of each record; ``independent``
+    (n,): one record of each group or content."""
+
+    records: Records
+    labels: NDArray[Any] | None
+    contents: NDArray[np.uint8]
+    independent: Boolean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fixtures:
     """Verified fixtures. N records: ``is_member`` (N,) with the members first; ``labels`` (N,) raw
     label values (integers or text) of the chosen label column; ``identifiers`` (N, 32) uint8, a
@@ -54,8 +65,10 @@ class Fixtures:
 
     ``shared`` (N,): whether a record's content also occurs on the other side under another
     identifier, so that nobody knows which side it belongs to; ``None`` if there is no such record.
+    ``dates`` (N,) integers or text, ``None`` where records have none.
     ``sha256`` is the digest of the manifest, which holds the digest of every file.
-    ``training_records`` is the number of records the members were drawn from, if known.
+    ``training_records`` is the number of records the members were drawn from, if known. ``secret``
+    derives from the split key: it names and authenticates what is kept between runs.
     """
 
     path: Path
@@ -71,8 +84,10 @@ class Fixtures:
     member_sampling: Literal["all", "random", "unknown"]
     training_records: int | None
     shared: Boolean | None = None
-    checks: tuple[FixtureCheck, ...] = ()
+    dates: NDArray[Any] | None = None
     receipt: ReceiptFacts | None = None
+    ood: Mapping[str, OodSet] = field(default_factory=dict)
+    secret: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +121,32 @@ Tuning = Callable[[Integer, Integer, Integer], tuple[Float, Float]]
 (G, R, V) and the queries (G, R, Q) after fine-tuning a copy of the model under G settings."""
 
 
+class Queries(Protocol):
+    """What a label-only attacker can do: look at records, change them, and ask for a label."""
+
+    def take(self, rows: Integer) -> Mapping[str, NDArray[Any]]:
+        """Input column -> (len(rows), …), raw as stored."""
+        ...
+
+    def blocks(self, rows: Integer) -> Iterator[tuple[Integer, Mapping[str, NDArray[Any]]]]:
+        """The records ``rows`` (n,) in that order, as many at a time as the model answers at once:
+        their rows (b,) and what ``take`` gives of them."""
+        ...
+
+    def predict(self, rows: Integer, columns: Mapping[str, NDArray[Any]]) -> Integer:
+        """(b,) predicted class positions of the records ``rows`` (b,), changed to ``columns``; one
+        query of each. Raises ``LimitError`` for a query more than the attack said it needs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
     """What an attacker sees: signals of all records, their labels and splits, and membership of the
     support and calibration records only. ``membership`` is 1 (member), 0 (non-member), or -1: the
     evaluation records, which an attack must score without knowing. ``keys`` (records,) is a
     hash per record, in whose order records are drawn. ``tuning`` fine-tunes the model, where an
-    attack has access to gradients."""
+    attack has access to gradients; ``queries`` asks it about changed records, where one reads
+    ``queries``."""
 
     signals: Signals
     labels: Integer
@@ -121,6 +155,7 @@ class Evidence:
     seed: int = 0
     keys: NDArray[np.uint64] | None = None
     tuning: Tuning | None = None
+    queries: Queries | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,7 +164,9 @@ class Scores:
 
     An ensemble over ``draws`` of labelled records also gives some ``single_draws`` (r, records),
     the ``pool`` of labelled members and non-members that the draws come from, and a ``note``.
-    ``paper``: the result of the published protocol, if it was asked for.
+    ``paper``: the result of the published protocol, if it was asked for. ``method``: one sentence
+    on what was done to the records, where that depends on them. ``asked`` (records,):
+    queries of each record beside the pass that all attacks share; ``None`` where there are none.
     """
 
     values: Float
@@ -138,3 +175,5 @@ class Scores:
     pool: tuple[int, int] | None = None
     note: str = ""
     paper: Mapping[str, Any] | None = None
+    method: str = ""
+    asked: Integer | None = None

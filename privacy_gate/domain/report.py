@@ -119,6 +119,11 @@ class AttackResult:
     operating_point: Mapping[str, Any] = field(default_factory=dict)
     few_shot: Mapping[str, Any] | None = None
     """Shots, features, draws, the pool of labelled records, and what a single draw gets."""
+    method: str = ""
+    """What was done to the records, where that depends on them."""
+    beyond_blind: Mapping[str, Any] | None = None
+    """What the attack gets beyond one that never asks the model, where the terms accept that the
+    sides differ without it."""
     roc: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     histogram: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
@@ -178,6 +183,10 @@ class Report:
     """``ref`` and ``commit`` the terms of the base branch were read from, if they were."""
     baseline: Mapping[str, Any] | None = None
     """``kind`` (model, aggregates, none), ``path``, ``model_sha256``, ``message``."""
+    overconfidence: Mapping[str, Any] | None = None
+    """False alarms of attacks on sets of records that are no members, and calibration errors."""
+    calibration: Mapping[str, Any] | None = None
+    """What the same attacks find once the answers of the model are calibrated."""
     reused: Mapping[str, Any] | None = None
     """``commit``, ``run_url`` and ``finished`` of the earlier report this one repeats."""
     error: Mapping[str, Any] | None = None

@@ -148,6 +148,8 @@ def _tested(report: Report) -> Iterator[str]:
         )
     if report.reused is not None:
         yield f"- repeats the report of commit {code(report.reused.get('commit'))}"
+    if run.get("cached"):
+        yield f"- computed by an earlier run, and kept: {code(', '.join(run['cached']))}"
     yield (
         f"- run: {code(run.get('started'))} to {code(run.get('finished'))}, commit"
         f" {code(run.get('commit'))}, privacy-gate {code(run.get('tool_version'))}"

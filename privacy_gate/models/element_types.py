@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate.errors import ModelError
+from privacy_gate.fixtures.columns import dtype_name
 
 
 def cast(
@@ -25,7 +26,7 @@ def cast(
         return array
     if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and target.kind in "biu"):
         raise ModelError(
-            f"Model input {name!r} takes {target}, but its values are {array.dtype}.",
+            f"Model input {name!r} takes {target}, but its values are {dtype_name(array.dtype)}.",
             hint="Convert them in model.preprocess: module:function.",
             location=location,
         )
@@ -47,7 +48,7 @@ def _default(found: np.dtype[Any], name: str, location: str | None) -> np.dtype[
     if found.kind in "biuf":
         return np.dtype(np.float32)
     raise ModelError(
-        f"The values for model input {name!r} are {found}, not numbers.",
+        f"The values for model input {name!r} are {dtype_name(found)}, not numbers.",
         hint="Convert them in model.preprocess: module:function.",
         location=location,
     )

@@ -36,6 +36,23 @@ def output_features(config: Config) -> Features:
     return lambda returned: select(returned, key, location)
 
 
+def wrapped_module(config: Config, module: nn.Module) -> tuple[nn.Module, str | None] | None:
+    """The submodule named in ``model.output.raw``, whose answers a wrapper changes, and the part of
+    them that is meant (``module:part``); ``None`` where none is named. ``ModelError`` when there is
+    no such submodule."""
+    if config.model.output.raw is None:
+        return None
+    name, _, part = config.model.output.raw.partition(":")
+    found: dict[str, nn.Module] = {path: inner for path, inner in module.named_modules() if path}
+    if name not in found:
+        raise ModelError(
+            f"The model has no submodule {name!r} to take raw scores from.",
+            hint=nearest(name, [*found]) or f"Submodules: {listing([*found])}.",
+            location=config.location("model", "output", "raw"),
+        )
+    return found[name], part or None
+
+
 def layer_features(config: Config, module: nn.Module) -> Features:
     """Features from the submodule ``model.features.name``, caught by a hook as it runs.
 

@@ -6,8 +6,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from privacy_gate.errors import ModelError, PrivacyGateError
-from privacy_gate.models.outputs import OutputReader, feature_matrix
+from privacy_gate.errors import ModelError, PrivacyGateError, shown_cause
+from privacy_gate.models.outputs import OutputReader, Seen, feature_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from privacy_gate.config import Config
     from privacy_gate.domain import Outputs
+    from privacy_gate.models.surfaces import Surface
 
 MESSAGE_LENGTH = 200
 
@@ -64,7 +65,11 @@ class LoadedModel(ABC):
         self.precision = precision
         self.input_names = input_names
         self.input_types: Mapping[str, np.dtype[Any]] = input_types or {}
-        self._reader = OutputReader(config, half_precision=precision != "float32")
+        half = precision != "float32"
+        self._reader = OutputReader(config, half_precision=half)
+        self._raw_reader = OutputReader(config, half_precision=half, kind="auto")
+        self.surface: Surface | None = None
+        """How the answers are looked at; ``None``: as the model gives them."""
         self._location: str | None = config.location("model")
 
     def forward(self, inputs: Mapping[str, NDArray[Any]]) -> Outputs:
@@ -74,17 +79,63 @@ class LoadedModel(ABC):
         ``MemoryError`` when the batch does not fit on the device; ``ModelError`` when the model
         fails or answers something that cannot be judged.
         """
+        return self._forward(inputs, finite=True)
+
+    @property
+    def seen(self) -> Seen:
+        """What the batches so far have settled about the outputs."""
+        return self._reader.seen
+
+    @seen.setter
+    def seen(self, seen: Seen) -> None:
+        self._reader.seen = seen
+
+    def forward_unchecked(self, inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        """As ``forward``, for inputs that nobody would send: class scores that are not finite are
+        rows of NaN, and there are no ``features``."""
+        return self._forward(inputs, finite=False)
+
+    def _forward(self, inputs: Mapping[str, NDArray[Any]], *, finite: bool) -> Outputs:
+        def answer(inputs: Mapping[str, NDArray[Any]], *, raw: bool = False) -> Outputs:
+            outputs = self._asked(inputs, finite=finite, raw=raw)
+            if outputs.kind == "labels" and self.surface is not None:
+                raise ModelError(
+                    "The model answers labels, but model.output.transforms, raw and repeats are"
+                    " about scores.",
+                    hint="Choose an output with scores, or remove these keys.",
+                    location=self._location,
+                )
+            return outputs
+
+        return answer(inputs) if self.surface is None else self.surface(answer, inputs)
+
+    def _asked(self, inputs: Mapping[str, NDArray[Any]], *, finite: bool, raw: bool) -> Outputs:
         rows = len(next(iter(inputs.values())))
         try:
-            raw, features = self._answer(inputs)
+            returned, features = self._answer_raw(inputs) if raw else self._answer(inputs)
         except (PrivacyGateError, MemoryError):
             raise
         except Exception as error:
             if self._is_out_of_memory(error):
                 raise MemoryError(short(error)) from None
-            raise self._failure(error, inputs) from error
-        matrix = None if features is None else feature_matrix(features, rows)
-        return self._reader.read(raw, rows, matrix)
+            raise self._failure(error, inputs) from shown_cause(error)
+        matrix = None
+        if features is not None and finite:
+            matrix = feature_matrix(features, rows)
+        reader = self._raw_reader if raw and self.has_raw else self._reader
+        return reader.read(returned, rows, matrix, finite=finite)
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether the model itself has scores behind its output."""
+        return False
+
+    def _answer_raw(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:
+        """The scores behind the output to judge, where there are any, else the output."""
+        return self._answer(inputs)
+
+    def seed(self, seed: int) -> None:  # noqa: B027  most models draw nothing
+        """Begin the model's own randomness anew, as far as it can be."""
 
     @abstractmethod
     def _answer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:

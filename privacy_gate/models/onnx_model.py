@@ -43,7 +43,13 @@ class OnnxModel(LoadedModel):
     """A session on one device, asked for the output to judge and, if wanted, the features."""
 
     def __init__(
-        self, config: Config, session: Any, device: str, output: str, features: str | None
+        self,
+        config: Config,
+        session: Any,
+        device: str,
+        output: str,
+        features: str | None,
+        raw: str | None = None,
     ) -> None:
         types = {entry.name: np.dtype(_numpy_type(config, entry)) for entry in session.get_inputs()}
         half = any(dtype == np.float16 for dtype in types.values())
@@ -57,6 +63,7 @@ class OnnxModel(LoadedModel):
         self.providers = tuple(session.get_providers())
         self._session = session
         self._wanted = [output] if features is None else [output, features]
+        self._raw = raw
         self._fixed_batch = {
             entry.name: entry.shape[0]
             for entry in session.get_inputs()
@@ -67,6 +74,16 @@ class OnnxModel(LoadedModel):
         returned = self._session.run(self._wanted, dict(inputs))
         features = as_array(returned[1]) if len(returned) == 2 else None
         return returned[0], features
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether another output is named in ``model.output.raw``."""
+        return self._raw is not None
+
+    def _answer_raw(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:
+        if self._raw is None:
+            return self._answer(inputs)
+        return self._session.run([self._raw], dict(inputs))[0], None
 
     def _hint(self, inputs: Mapping[str, NDArray[Any]]) -> str:
         for name, size in self._fixed_batch.items():
@@ -111,8 +128,9 @@ def open_onnx(config: Config, features: bool) -> OnnxModel:
     session, device = _open_session(config)
     names = [entry.name for entry in session.get_outputs()]
     wanted = _feature_output(config, names) if features else None
-    output = _judged_output(config, names, wanted)
-    return OnnxModel(config, session, device, output, wanted)
+    raw = _raw_output(config, names)
+    output = _judged_output(config, names, {wanted, raw})
+    return OnnxModel(config, session, device, output, wanted, raw)
 
 
 def _open_session(config: Config) -> tuple[Any, str]:
@@ -169,10 +187,18 @@ def _installed() -> str:
     return ", ".join(found) + " installed"
 
 
-def _judged_output(config: Config, names: list[str], features: str | None) -> str:
+def _raw_output(config: Config, names: list[str]) -> str | None:
+    raw = config.model.output.raw
+    if raw is not None and raw not in names:
+        raise unknown_output(raw, names, config.location("model", "output", "raw"))
+    return raw
+
+
+def _judged_output(config: Config, names: list[str], others: set[str | None]) -> str:
+    """The output named, or the only one that is not among the ``others``."""
     wanted = config.model.output.name
     location = config.location("model", "output")
-    candidates = [name for name in names if name != features]
+    candidates = [name for name in names if name not in others]
     if wanted is None:
         if len(candidates) != 1:
             raise ambiguous_output(names, location)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["logits", "probabilities", "labels"]
 
+Seen = tuple[Kind | None, int | None]
+"""The kind of output, where it was left open, and the number of classes; ``None``: not yet."""
+
 SUM_TOLERANCE = 1e-3
 HALF_PRECISION_SUM_TOLERANCE = 1e-2
 RANGE_TOLERANCE = 1e-6
@@ -30,9 +33,12 @@ class OutputReader:
     whose rows sum to 1 are probabilities (one column: numbers in [0, 1]), all else are logits.
     """
 
-    def __init__(self, config: Config, *, half_precision: bool = False) -> None:
+    def __init__(
+        self, config: Config, *, half_precision: bool = False, kind: str | None = None
+    ) -> None:
+        """``kind`` in the place of that of the configuration."""
         self._raw = config.task == "custom"
-        self._declared: str = config.model.output.kind
+        self._declared: str = kind or config.model.output.kind
         self._order: Sequence[Any] | None = (
             None if config.model.labels is None else config.model.labels.order
         )
@@ -41,12 +47,29 @@ class OutputReader:
         self._decided: Kind | None = None
         self._classes: int | None = None
 
-    def read(self, raw: Any, rows: int, features: NDArray[np.float32] | None = None) -> Outputs:
+    @property
+    def seen(self) -> Seen:
+        """What earlier batches have settled for later ones."""
+        return self._decided, self._classes
+
+    @seen.setter
+    def seen(self, seen: Seen) -> None:
+        self._decided, self._classes = seen
+
+    def read(
+        self,
+        raw: Any,
+        rows: int,
+        features: NDArray[np.float32] | None = None,
+        *,
+        finite: bool = True,
+    ) -> Outputs:
         """Normalise one batch of ``rows`` answers.
 
         ``raw``: (b, classes); (b,) or (b, 1) scores of the second of two classes, which become two
         columns; (b,) labels; or a list of b mappings class -> probability. ``ModelError`` for wrong
-        shapes, numbers that are not finite, and answers that contradict the kind. Of task custom
+        shapes, numbers that are not finite, and answers that contradict the kind. Unless ``finite``
+        is asked for, class scores that are not finite are returned as rows of NaN. Of task custom
         only the number of rows is checked: the meaning of the numbers is the user's.
         """
         if self._raw:
@@ -57,6 +80,8 @@ class OutputReader:
             array = as_array(raw)
         array = self._shaped(array, rows)
         if array.dtype.kind == "f":
+            if not finite and self._declared != "labels":
+                return self._with_gaps(array)
             self._check_finite(array)
         kind = self._kind(array)
         if kind == "labels":
@@ -100,6 +125,17 @@ class OutputReader:
                 f"{np.count_nonzero(~finite)} of {len(array)} outputs are not finite.",
                 "Check the weights, the precision and model.preprocess.",
             )
+
+    def _with_gaps(self, array: NDArray[Any]) -> Outputs:
+        """The finite rows as they read, and NaN in the place of the others."""
+        good = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+        if not good.any():
+            classes = 2 if array.ndim == 1 else array.shape[1]
+            return Outputs(np.full((len(array), classes), np.nan), "logits")
+        read = self.read(array[good], int(good.sum()))
+        values = np.full((len(array), *read.values.shape[1:]), np.nan)
+        values[good] = read.values
+        return Outputs(values, read.kind)
 
     def _kind(self, array: NDArray[Any]) -> Kind:
         whole = array.dtype.kind in "biu"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy_gate.errors import ModelError, PrivacyGateError
+from privacy_gate.errors import ModelError, PrivacyGateError, shown_cause
+from privacy_gate.fixtures.columns import dtype_name
 from privacy_gate.models.element_types import cast
 from privacy_gate.models.loaded import LoadedModel
 from privacy_gate.models.selection import as_array, listing
@@ -56,12 +57,12 @@ class Preprocess:
             returned = function(argument)
         except PrivacyGateError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(
                 f"model.preprocess raised {type(error).__name__}.",
                 hint="It is called with the raw columns of a batch; try it on a few records.",
                 location=self.location,
-            ) from error
+            ) from shown_cause(error)
         if not isinstance(returned, Mapping):
             if len(self.names) != 1:
                 raise self._wrong_names("one unnamed array")
@@ -101,7 +102,9 @@ class Arithmetic:
     def __call__(self, array: Array) -> Array:
         """(b, …) raw to (b, …); unchanged types where nothing but the layout is asked for."""
         if array.dtype.kind not in "biuf":
-            raise self._error(f"Scaling needs numbers, and the column holds {array.dtype}.")
+            raise self._error(
+                f"Scaling needs numbers, and the column holds {dtype_name(array.dtype)}."
+            )
         if self.layout is not None:
             array = self._arranged(array, self.layout)
         if self.scale == 1.0 and self.mean is None and self.std is None:
@@ -113,6 +116,25 @@ class Arithmetic:
             result -= self._per_channel(self.mean, result, "mean")
         if self.std is not None:
             result /= self._per_channel(self.std, result, "std")
+        return result
+
+    @property
+    def last_step(self) -> str:
+        """What a careless user leaves out: ``mean and std``, or without them ``scale``; empty if
+        there is neither."""
+        if self.mean is not None or self.std is not None:
+            return "mean and std"
+        return "" if self.scale == 1.0 else "scale"
+
+    def without_last_step(self, array: Array) -> Array:
+        """Preprocessed records (b, …), float, as they would be without ``last_step``."""
+        result = array.copy()
+        if self.std is not None:
+            result *= self._per_channel(self.std, result, "std")
+        if self.mean is not None:
+            result += self._per_channel(self.mean, result, "mean")
+        if self.last_step == "scale":
+            result /= np.float32(self.scale)
         return result
 
     def _arranged(self, array: Array, layout: str) -> Array:

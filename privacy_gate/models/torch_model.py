@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from privacy_gate.errors import ModelError, PrivacyGateError
 from privacy_gate.models.factory import build_module
-from privacy_gate.models.features import Features, layer_features, output_features
+from privacy_gate.models.features import (
+    Features,
+    layer_features,
+    output_features,
+    wrapped_module,
+)
 from privacy_gate.models.loaded import LoadedModel, short
 from privacy_gate.models.selection import as_array, listing, select
 from privacy_gate.models.strict_loading import adopt, load_strictly
@@ -39,6 +44,7 @@ class TorchModel(LoadedModel):
         input_names: tuple[str, ...],
         positional: tuple[str, ...],
         features: Features | None,
+        raw: tuple[nn.Module, str | None] | None = None,
     ) -> None:
         super().__init__(
             config,
@@ -53,6 +59,30 @@ class TorchModel(LoadedModel):
         self._output_location = config.location("model", "output")
         self._positional = positional
         self._features = features
+        self._raw = raw
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether a wrapped module is named in ``model.output.raw``."""
+        return self._raw is not None
+
+    def seed(self, seed: int) -> None:
+        """Seed torch's own generators, which wrappers and dropout draw from."""
+        import torch
+
+        torch.manual_seed(seed)
+
+    def _answer_raw(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:
+        if self._raw is None:
+            return self._answer(inputs)
+        import torch
+
+        with torch.inference_mode(), exact_arithmetic():
+            tensors = self.tensors(inputs)
+            arguments = [tensors.pop(name) for name in self._positional]
+            module, part = self._raw
+            returned = module(*arguments, **tensors)
+            return as_array(select(returned, part, self._output_location)), None
 
     def _answer(self, inputs: Mapping[str, NDArray[Any]]) -> tuple[Any, NDArray[Any] | None]:
         import torch
@@ -115,7 +145,7 @@ class TorchModel(LoadedModel):
         """Free the device; the model cannot be used afterwards."""
         import torch
 
-        del self._module
+        del self._module, self._raw
         self._features = None
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
@@ -144,7 +174,8 @@ def open_torch(config: Config, features: bool) -> TorchModel:
     caught = layer_features(config, module) if features else None
     names = _parameters(config, module.forward)
     positional = names if len(names) == 1 and not settings.inputs else ()
-    return TorchModel(config, module, device, names, positional, caught)
+    raw = wrapped_module(config, module)
+    return TorchModel(config, module, device, names, positional, caught, raw)
 
 
 def open_torchscript(config: Config, features: bool) -> TorchModel:

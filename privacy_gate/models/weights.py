@@ -62,6 +62,17 @@ def read_weights(
     return state
 
 
+def read_beside(path: Path, key: str) -> Mapping[str, Any]:
+    """The dict that a pickled file holds under ``key`` beside its weights, by name; empty where
+    there is none, or the file cannot be read."""
+    try:
+        content = _read_pickled(path, False, None)
+    except ModelError:
+        return {}
+    found = content.get(key) if isinstance(content, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def _read_shards(directory: Path, location: str | None) -> Any:
     content: dict[str, Any] = {}
     for shard in weight_files(directory):

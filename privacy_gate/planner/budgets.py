@@ -73,7 +73,7 @@ def plan_budgets(asked: Question, fixtures: Sizes, power: float) -> BudgetsPlan:
             "These fixtures are too small: fewer than 2 evaluation records a side are certain.",
             hint="Hundreds of records a side are needed to conclude anything.",
         )
-    each = 1 - (1 - power) / len(asked.checks)  # all checks together miss at most 1 - power
+    each = 1 - (1 - power) / asked.corrected  # all checks together miss at most 1 - power
     rows = tuple(
         Certifiable(
             row,

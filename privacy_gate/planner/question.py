@@ -10,7 +10,7 @@ from privacy_gate.attacks.few_shot.draws import records_needed
 from privacy_gate.domain import Metric, Split
 from privacy_gate.errors import UsageError
 from privacy_gate.fixtures.load import DEFAULT_SPLITS
-from privacy_gate.registry import SUITES, split_family
+from privacy_gate.registry import SUITES, learns, split_family
 from privacy_gate.statistics import tails
 from privacy_gate.statistics.planning import Target
 from privacy_gate.terms import PlannedCheck
@@ -44,12 +44,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The checks of a configuration; ``shares`` are those of support, calibration, evaluation."""
+    """The checks of a configuration; ``shares`` are those of support, calibration, evaluation.
+    ``audited``: further checks, on the overconfidence audit: sizes alone tell nothing of them, but
+    all are corrected for together."""
 
     name: str
     checks: tuple[PlannedCheck, ...]
     confidence: float
     shares: tuple[float, float, float] = DEFAULT_SPLITS
+    audited: int = 0
+
+    @property
+    def corrected(self) -> int:
+        """How many checks are corrected for."""
+        return len(self.checks) + self.audited
 
     @property
     def level(self) -> float:
@@ -118,16 +126,19 @@ def question(config: Config) -> Question:
     Raises ``UsageError`` where nothing can be planned.
     """
     splits = config.splits
+    checks = tuple(check for check in config.terms.checks if not check.metric.audited)
     asked = Question(
         name=config.terms.path,
-        checks=tuple(check for check in config.terms.checks if not check.metric.audited),
+        checks=checks,
         confidence=config.terms.confidence,
         shares=(splits.support, splits.calibration, splits.evaluation),
+        audited=len(config.terms.checks) - len(checks),
     )
     if not asked.targets:
         raise UsageError(
-            "There is nothing to plan: every budget bounds an increase over the baseline.",
-            hint="Add a budget with max.",
+            "There is nothing to plan: every budget bounds an increase over the baseline, or what"
+            " the overconfidence audit measures.",
+            hint="Add a budget on tpr_at_fpr, tnr_at_fnr, log_mia or auc with max.",
         )
     return asked
 
@@ -141,4 +152,4 @@ def default_question() -> Question:
 def _checks(attacks: Iterable[str]) -> Iterable[PlannedCheck]:
     for metric, budget in _DEFAULT_BUDGETS.items():
         for attack in attacks:
-            yield PlannedCheck(attack, metric, budget, learned=split_family(attack) is not None)
+            yield PlannedCheck(attack, metric, budget, learned=learns(attack))

@@ -76,7 +76,7 @@ class RecordsPlan:
 def plan_records(asked: Question, power: float) -> RecordsPlan:
     """Records a side from which on a model that leaks nothing passes every check, and the planted
     leak fails, each with a chance of at least ``power``."""
-    targets, checks = asked.targets, len(asked.checks)
+    targets, checks = asked.targets, asked.corrected
     evaluation = sizes_needed(targets, asked.confidence, power, checks)
     return RecordsPlan(
         asked=asked,
@@ -93,7 +93,7 @@ def plan_records(asked: Question, power: float) -> RecordsPlan:
 
 def chances(asked: Question, sizes: Sizes) -> Chances:
     """What the checks decide at these evaluation sizes."""
-    found = plan(asked.targets, sizes, asked.confidence, len(asked.checks))
+    found = plan(asked.targets, sizes, asked.confidence, asked.corrected)
     passes = dict(zip(asked.targets, found.passes, strict=True))
     fails = dict(zip(asked.targets, found.fails, strict=True))
     limits = [(row, Target(row.metric, budget)) for row, budget in _limits(asked)]

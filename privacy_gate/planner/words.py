@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from privacy_gate.planner.budgets import BudgetsPlan, Certifiable
 from privacy_gate.planner.question import SPLIT_CHANCE, Question
 from privacy_gate.planner.records import Chances, RecordsPlan, budget_rows
-from privacy_gate.verdict import metric_words
+from privacy_gate.verdict_words import metric_words
 
 
 def records_text(found: RecordsPlan, record_bytes: int | None = None) -> str:
@@ -126,9 +126,10 @@ def _title(asked: Question, power: float) -> str:
     count = len(asked.checks)
     checks = f"{count} check{'' if count == 1 else 's'}"
     attacks = f"{len(asked.attacks)} attack{'' if len(asked.attacks) == 1 else 's'}"
+    beside = f" beside {asked.audited} of the overconfidence audit" if asked.audited else ""
     return (
-        f"Plan for {asked.name}: {checks} of {attacks}, {asked.confidence * 100:g} % confidence,"
-        f" power {power:g}."
+        f"Plan for {asked.name}: {checks} of {attacks}{beside}, {asked.confidence * 100:g} %"
+        f" confidence, power {power:g}."
     )
 
 

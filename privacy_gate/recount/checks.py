@@ -10,6 +10,7 @@ from typing import Any
 from privacy_gate.audit_checks import audit_p_value, rebuilt_audit
 from privacy_gate.domain import AttackResult, Check, Interval, Measurement, Sizes
 from privacy_gate.increases import with_comparison
+from privacy_gate.recount.audits import audit_agrees
 from privacy_gate.recount.facts import Facts, has_numbers
 from privacy_gate.statistics.metrics import statistic
 from privacy_gate.statistics.plausible import Unsupported, p_above, refuse_area
@@ -36,13 +37,15 @@ _ROWS = {
 @dataclass(frozen=True, slots=True)
 class Row:
     """A planned check beside what the report has of it. ``doubt``: why its numbers can be no pass,
-    half a sentence; without ``measured`` they can be nothing at all."""
+    half a sentence; without ``measured`` they can be nothing at all. ``fail_held``: a fixture check
+    kept the report from saying that they are a fail."""
 
     planned: PlannedCheck
     reported: Check | None
     measured: Measurement | None = None
     p_value: float | None = None
     doubt: str = ""
+    fail_held: bool = False
 
     @classmethod
     def of(cls, planned: PlannedCheck, facts: Facts) -> Row:
@@ -59,7 +62,7 @@ class Row:
             return cls(planned, reported, doubt=str(reason))
         p_value = _p_value(planned, reported, measured, facts)
         doubt = _doubt(planned, reported, measured, facts)
-        return cls(planned, reported, measured, p_value, doubt)
+        return cls(planned, reported, measured, p_value, doubt, "fail" in facts.held)
 
     def sound(self, rejected: bool) -> bool:
         """Whether the check has a verdict that its numbers support; a fail that the report does not
@@ -103,7 +106,7 @@ class Row:
     def _may_fail(self) -> bool:
         """An interval can keep a fail; a new one needs the scores."""
         owned = self.reported is not None and self.reported.verdict in ("fail", "waived")
-        return owned or _counted(self.planned)
+        return owned or self.fail_held or _counted(self.planned)
 
     def _undecided(self) -> Check:
         planned, reported = self.planned, self.reported
@@ -173,6 +176,16 @@ def _implied(
     return p_above(measured, facts.sizes, budget)
 
 
+def _other_p_value(
+    planned: PlannedCheck, reported: Check, measured: Measurement, facts: Facts
+) -> bool:
+    """Whether the p-value of the report is not the one that its interval implies."""
+    if isinstance(statistic(planned.metric), RateAtRate):
+        return False
+    implied = _implied(planned, measured, reported.budget, facts)
+    return implied is not None and not _close(reported.p_value, implied)
+
+
 def _close(found: float | None, wanted: float) -> bool:
     """Whether two p-values are the same up to rounding; below 1e-9 it does not matter."""
     return found is not None and (
@@ -188,11 +201,10 @@ def _doubt(planned: PlannedCheck, reported: Check, measured: Measurement, facts:
     if (facts.measured_level or 0.0) > facts.level * (1 + 1e-9):
         return f"it was measured at a lower confidence than {number(facts.confidence)}"
     if planned.metric.audited:
-        return _unclaimed(planned, reported, measured)
-    implied = None
-    if not isinstance(statistic(planned.metric), RateAtRate):
-        implied = _implied(planned, measured, reported.budget, facts)
-    if implied is not None and not _close(reported.p_value, implied):
+        if not audit_agrees(planned, measured, facts):
+            return "the overconfidence audit says otherwise"
+        return _unclaimed(planned, reported, measured, facts)
+    if _other_p_value(planned, reported, measured, facts):
         return "its p-value is not the one of its interval"
     if attack is None or attack.auc is None:
         return "its attack is not among those that ran"
@@ -204,11 +216,15 @@ def _doubt(planned: PlannedCheck, reported: Check, measured: Measurement, facts:
             return "its comparison says otherwise"
     elif not _agrees(planned, measured, attack, attack.auc, facts):
         return "the results of its attack say otherwise"
-    return "" if planned.attack in facts.wrong else _unclaimed(planned, reported, measured)
+    return _unclaimed(planned, reported, measured, facts)
 
 
-def _unclaimed(planned: PlannedCheck, reported: Check, measured: Measurement) -> str:
-    """A check that its own numbers would pass, and that says it does not."""
+def _unclaimed(planned: PlannedCheck, reported: Check, measured: Measurement, facts: Facts) -> str:
+    """A check that its own numbers would pass, and that says it does not, although nothing else
+    kept it from that."""
+    wrong = planned.attack in facts.wrong and not planned.metric.audited
+    if wrong or "pass" in facts.held:
+        return ""
     within = measured.high is not None and measured.high <= min(planned.budget, reported.budget)
     return "it does not claim a pass itself" if within and reported.verdict != "pass" else ""
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from privacy_gate.domain import AttackResult, Check, Report, Sizes
+from privacy_gate.domain import AttackResult, Check, Report, Sizes, Verdict
 from privacy_gate.statistics.multiplicity import holm
 from privacy_gate.statistics.plausible import p_below_half
-from privacy_gate.terms import PlannedCheck, Terms
+from privacy_gate.terms import PlannedCheck, Terms, held_verdicts
 from privacy_gate.verdict import DIRECTION_LEVEL
 
 _MOST_RECORDS = 10**9
@@ -21,7 +21,9 @@ class Facts:
 
     ``sizes``: those of the evaluation records, ``None`` where the report contradicts itself;
     ``checks``: how many are corrected for; ``measured_level``: the one-sided error that the report
-    was measured at, if it says so; ``wrong``: attacks that score members below non-members.
+    was measured at, if it says so; ``wrong``: attacks that score members below non-members;
+    ``held``: verdicts that a fixture check kept the report from claiming, whatever its numbers say;
+    ``overconfidence``: what the report says of that audit.
     """
 
     reported: Mapping[str, Sequence[Check]]
@@ -31,6 +33,8 @@ class Facts:
     checks: int
     measured_level: float | None
     wrong: frozenset[str] = frozenset()
+    held: frozenset[Verdict] = frozenset()
+    overconfidence: Mapping[str, Any] | None = None
 
     @property
     def level(self) -> float:
@@ -62,6 +66,8 @@ class Facts:
             terms.confidence,
             checks,
             max((level for level in levels if isinstance(level, float)), default=None),
+            held=held_verdicts(report.fixture_checks),
+            overconfidence=report.overconfidence,
         )
         return replace(facts, wrong=_wrong_directions(facts))
 

@@ -10,9 +10,9 @@ from typing import Any
 from privacy_gate.domain import Change, Check, Metric, Report
 from privacy_gate.recount.checks import Row
 from privacy_gate.recount.facts import Facts
-from privacy_gate.registry import split_family
+from privacy_gate.registry import learns, split_family
 from privacy_gate.statistics.multiplicity import holm
-from privacy_gate.terms import PlannedCheck, Terms, waiver_facts
+from privacy_gate.terms import PlannedCheck, Terms, blocking, held_back, waiver_facts
 from privacy_gate.verdict import apply_waivers, outcome, tolerated
 
 
@@ -38,15 +38,16 @@ def recount(
         return _error(report)
     demanded = _demanded(report, terms)
     facts = Facts.of(report, terms, demanded)
-    rows = [Row.of(planned, facts) for planned in demanded]
-    p_values = [1.0 if row.p_value is None else row.p_value for row in rows if row.measured]
-    survived = iter(holm(p_values, facts.level))
-    rejected = [row.measured is not None and next(survived) for row in rows]
-    pairs = list(zip(rows, rejected, strict=True))
+    pairs = _corrected(demanded, facts)
     judged = [row.judged(facts, own) for row, own in pairs]
-    waived = apply_waivers(judged, terms.waivers, today, facts.wrong)
-    checks = (*waived, *_others(report, demanded, facts))
-    sound = bool(rows) and all(row.sound(own) for row, own in pairs)
+    fixture_checks = blocking(report.fixture_checks, terms.accepted)
+    distrusted = facts.wrong
+    if any(found.blocking for found in fixture_checks):
+        distrusted = frozenset(planned.attack for planned in demanded)
+    judged = held_back(judged, fixture_checks)
+    waived = apply_waivers(judged, terms.waivers, today, distrusted)
+    checks = (*waived, *held_back(_others(report, demanded, facts), fixture_checks))
+    sound = bool(pairs) and all(row.sound(own) for row, own in pairs)
     verdict = outcome(checks, changes)
     if verdict == "pass" and not (report.complete and sound):
         verdict = "inconclusive"
@@ -55,12 +56,31 @@ def recount(
     return replace(
         report,
         checks=checks,
+        informational=tuple(held_back(_shown(report, terms, facts), fixture_checks)),
         verdict=verdict,
         complete=report.complete and sound and all(check.verdict != "not_run" for check in checks),
-        tolerated=tolerated(checks, inconclusive, facts.wrong),
+        tolerated=tolerated(checks, inconclusive, distrusted),
         waivers=waiver_facts(terms, today),
+        fixture_checks=fixture_checks,
         cautions=(*said, *report.cautions),
     )
+
+
+def _corrected(planned: Sequence[PlannedCheck], facts: Facts) -> list[tuple[Row, bool]]:
+    """The rows of checks, and whether their p-values survive the correction for all of them."""
+    rows = [Row.of(own, facts) for own in planned]
+    p_values = [1.0 if row.p_value is None else row.p_value for row in rows if row.measured]
+    survived = iter(holm(p_values, facts.level))
+    return [(row, row.measured is not None and next(survived)) for row in rows]
+
+
+def _shown(report: Report, terms: Terms, facts: Facts) -> list[Check]:
+    """What the report shows for information, judged again. Only the terms say what that is: a check
+    that they demand, or do not know, is not among it, whatever the report says."""
+    found = {check.id: (check,) for check in report.informational}
+    planned = [own for own in terms.informational if own.id in found]
+    facts = replace(facts, reported=found, checks=len(planned))
+    return [row.judged(facts, rejected) for row, rejected in _corrected(planned, facts)]
 
 
 def _other_fixtures(report: Report, terms: Terms, changes: Sequence[Change]) -> list[Change]:
@@ -103,7 +123,7 @@ def _demanded(report: Report, terms: Terms) -> list[PlannedCheck]:
     return [
         planned
         for planned in terms.checks
-        if not (known and planned.learned and planned.attack in too_small)
+        if not (known and split_family(planned.attack) and planned.attack in too_small)
         and not (no_baseline and planned.increase)
     ]
 
@@ -131,7 +151,7 @@ def _other(check: Check, facts: Facts) -> Check:
         metric,
         check.budget,
         line=check.line,
-        learned=split_family(check.attack) is not None,
+        learned=learns(check.attack),
         increase=check.increase,
         path=check.path,
     )

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from privacy_gate.domain import Report, ReportSet
 from privacy_gate.errors import missing_extra
+from privacy_gate.report.page.access import access_table
 from privacy_gate.report.page.attacks import attacks_view, not_run
+from privacy_gate.report.page.audit import audit_view
 from privacy_gate.report.page.checks import checks_view
 from privacy_gate.report.page.detection import detections
 from privacy_gate.report.page.headline import (
@@ -23,6 +25,7 @@ from privacy_gate.report.page.headline import (
     tally,
     word,
 )
+from privacy_gate.report.page.lens import lens_view
 from privacy_gate.report.page.provenance import glance, overrides, provenance, waivers
 from privacy_gate.report.page.steps import next_steps
 from privacy_gate.report.page.values import clean, exact, text
@@ -62,6 +65,9 @@ def _view(report: Report, prefix: str) -> Mapping[str, Any]:
         "steps": next_steps(report),
         "attacks": attacks_view(report, prefix),
         "not_run": not_run(report),
+        "access": access_table(report, prefix),
+        "overconfidence": audit_view(report, prefix),
+        "calibration": lens_view(report, prefix),
         "detections": detections(report.checks, prefix),
         "fixture_checks": report.fixture_checks,
         "cautions": report.cautions,

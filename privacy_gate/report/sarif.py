@@ -140,9 +140,12 @@ def _findings(report: Report) -> Iterator[dict[str, Any]]:
     for found in report.fixture_checks:
         if found.verdict != "pass":
             level = _LEVELS.get(found.verdict, "warning")
-            message = f"{found.name}: {found.message}"
+            message = f"{found.name}: {found.message} {found.advice}"
             identity = _identity(report, f"fixtures/{found.name}")
-            yield _result("PG010", level, message, (_config(report), None), identity)
+            result = _result("PG010", level, message, (_config(report), None), identity)
+            if found.accepted:
+                result["suppressions"] = [_accepted(found.accepted)]
+            yield result
 
 
 def _of_error(report: Report, error: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,6 +191,10 @@ def _suppression(waiver: Mapping[str, Any]) -> dict[str, Any]:
     until, approved = text(waiver, "until"), text(waiver, "approved_by")
     justification = f"{reason} (until {until or 'an unknown day'}"
     justification += f", approved by {approved})" if approved else ")"
+    return _accepted(justification)
+
+
+def _accepted(justification: str) -> dict[str, Any]:
     return {
         "kind": "external",
         "status": "accepted",
@@ -243,5 +250,7 @@ def relative_uri(path: str) -> str | None:
 
 
 def _plain(message: str) -> str:
-    """One line in which nothing links or mentions: ``[text](target)`` is a link in a message."""
-    return clean(message, _LONGEST_MESSAGE).replace("](", "] (").replace("@", "(at)")
+    """One line in which nothing links or mentions: ``[text](target)`` is a link in a message, and
+    ``@name`` a mention, but not inside a word (``loss@raw``)."""
+    shown = clean(message, _LONGEST_MESSAGE).replace("](", "] (")
+    return re.sub(r"(?<![a-zA-Z0-9])@", "(at)", shown)

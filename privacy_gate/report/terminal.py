@@ -8,7 +8,10 @@ from typing import Any
 
 from privacy_gate.domain import Check, Report
 from privacy_gate.report.comment.escape import clean
+from privacy_gate.report.page.access import access_sentence
+from privacy_gate.report.page.audit import errors_words, worst_attacks
 from privacy_gate.report.page.headline import Headline, headline
+from privacy_gate.report.page.lens import lens_sentence
 from privacy_gate.report.page.order import worst_first
 from privacy_gate.report.page.values import exact, figure, interval, number, section, share, text
 
@@ -31,11 +34,15 @@ def render(report: Report) -> str:
         lines += ["", *_error(report.error)]
     if report.changes:
         lines += ["", *_changes(report)]
+    fixtures = list(_fixture_checks(report))
+    lines += ["", *fixtures] if fixtures else []
     if report.checks:
         lines += ["", *_checks(report), "", *_why(report)]
     lines += _informational(report)
     attacks = list(_attacks(report))
     lines += ["", *attacks] if attacks else []
+    audit = list(_audit(report))
+    lines += ["", *audit] if audit else []
     lines += [*_cautions(report)]
     return "\n".join(lines) + "\n"
 
@@ -80,6 +87,9 @@ def _facts(report: Report) -> Iterator[str]:
             f"  reused    the report of commit {_name(report.reused, 'commit')[:12]}, finished"
             f" {_name(report.reused, 'finished')}; nothing was measured in this run"
         )
+    if report.run.get("cached"):
+        kinds = clean(", ".join(map(str, report.run["cached"])), WIDTH)
+        yield f"  cached    {kinds}: computed by an earlier run, see --no-cache"
 
 
 def _attacks(report: Report) -> Iterator[str]:
@@ -100,6 +110,20 @@ def _attacks(report: Report) -> Iterator[str]:
             )
 
 
+def _audit(report: Report) -> Iterator[str]:
+    """What each level of access gets, the attack with most false alarms, calibration errors."""
+    if access_sentence(report):
+        yield from _wrapped(f"by access: {access_sentence(report)}", "  ")
+    for attack in worst_attacks(report)[:1]:
+        yield from _wrapped(
+            f"overconfidence: {_name(attack, 'name')}: {text(attack, 'sentence')}", "  "
+        )
+    if errors_words(report):
+        yield from _wrapped(f"calibration: {errors_words(report)}", "  ")
+    if lens_sentence(report):
+        yield from _wrapped(f"calibration lens: {lens_sentence(report)}", "  ")
+
+
 def _error(error: Mapping[str, Any]) -> Iterator[str]:
     where = f"{text(error, 'location')}: " if text(error, "location") else ""
     for problem in f"error: {where}{text(error, 'message')}".split("\n"):  # a file has many at once
@@ -113,6 +137,19 @@ def _changes(report: Report) -> Iterator[str]:
     for change in sorted(report.changes, key=lambda change: not change.blocking):
         blocks = "BLOCKING" if change.blocking else change.kind
         yield from _wrapped(f"{blocks}: {change.key}: {change.message}", "  ")
+
+
+def _fixture_checks(report: Report) -> Iterator[str]:
+    """What was found to be wrong with the fixtures."""
+    for check in report.fixture_checks:
+        if check.verdict == "pass" or report.error is not None:
+            continue
+        state = "BLOCKING" if check.blocking else "accepted" if check.accepted else check.verdict
+        yield from _wrapped(f"fixtures: {state}: {check.name}: {check.message}", "  ")
+        if check.accepted:
+            yield from _wrapped(f"-> Reason: {check.accepted}", "  ")
+        elif check.advice and not check.blocking:  # else it is the advice of the checks
+            yield from _wrapped(f"-> {check.advice}", "  ")
 
 
 def _checks(report: Report) -> Iterator[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from privacy_gate.config import Config
 from privacy_gate.domain import Fixtures, Outputs
+from privacy_gate.fixtures.columns import dtype_name
 from privacy_gate.models.loaded import LoadedModel
 from privacy_gate.models.preprocess import open_preprocess
 from privacy_gate.signals import canonical_order
@@ -23,7 +24,8 @@ ROWS = 5
 @dataclass(frozen=True, slots=True)
 class Range:
     """An array over all five records together: ``shape`` with the five first. ``low``, ``high`` and
-    ``mean`` are those of the finite numbers, 0 if there are none; ``not_finite``: the others."""
+    ``mean`` are those of the finite numbers, 0 if there are none; ``not_finite``: the others. Of
+    texts (``dtype`` text) the numbers are their lengths in characters."""
 
     name: str
     shape: tuple[int, ...]
@@ -85,14 +87,15 @@ def _ranges(arrays: Mapping[str, NDArray[Any]]) -> tuple[Range, ...]:
 
 
 def range_of(name: str, array: NDArray[Any]) -> Range:
-    """What is shown of an array of numbers of any shape."""
-    numbers = array.astype(np.float64).ravel()
+    """What is shown of an array of numbers of any shape, or of texts (n,)."""
+    shown = np.array([len(text) for text in array]) if array.dtype.kind == "O" else array
+    numbers = shown.astype(np.float64).ravel()
     finite = numbers[np.isfinite(numbers)]
     used = finite if finite.size else np.zeros(1)
     return Range(
         name=name,
         shape=array.shape,
-        dtype=array.dtype.name,
+        dtype=dtype_name(array.dtype),
         low=float(used.min()),
         high=float(used.max()),
         mean=float(used.mean()),

@@ -24,13 +24,15 @@ TaskName = Literal["classification", "custom"]
 @dataclass(frozen=True, slots=True)
 class Factory:
     """The function that builds the module, ``None`` where that is not certain: ``why`` says so.
-    ``kwargs``: its known arguments, ``fitted`` if some were found by the shapes of the weights;
-    ``unknown``: the names of required ones that are not known."""
+    ``kwargs``: its known arguments, ``source``: how they are known, if that is to be said, and
+    ``fitted`` if some were found by the shapes of the weights; ``unknown``: the names of required
+    ones that are not known."""
 
     match: Match | None = None
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     why: str = ""
+    source: str = ""
     fitted: bool = False
 
 
@@ -38,7 +40,8 @@ class Factory:
 class Draft:
     """A configuration to be written to the directory ``home`` of the project at ``root``.
 
-    ``model`` is ``None`` where no file was found. ``measured`` is ``None`` where the model was not
+    ``model`` is ``None`` where no file was found. ``named_root``: where the environment says that
+    records that are referred to lie. ``measured`` is ``None`` where the model was not
     run: ``obstacle`` says why."""
 
     home: Path
@@ -50,6 +53,7 @@ class Draft:
     output: OutputChoice
     label: str
     receipt: Path | None
+    named_root: Path | None = None
     measured: Measured | None = None
     obstacle: str = ""
 

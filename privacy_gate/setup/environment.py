@@ -16,7 +16,8 @@ from privacy_gate.setup.finding import Finding
 
 _OURS = "PRIVACY_GATE_"
 _KNOWN = (
-    "CONFIG", "DEBUG", "DEVICE", "FIXTURES", "FIXTURES_ROOT", "KEY", "MODEL", "POLICY_REF", "ROOTS",
+    "CACHE", "CONFIG", "DEBUG", "DEVICE", "FIXTURES", "FIXTURES_ROOT", "KEY", "MODEL",
+    "POLICY_REF", "ROOTS",
 )  # fmt: skip
 _NEAR = 0.85
 _GITHUB = (

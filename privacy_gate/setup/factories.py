@@ -23,7 +23,8 @@ _UNCHANGED = {"eval", "train", "to", "cpu", "cuda", "float", "half"}
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A required argument of a factory; ``number`` unless its annotation says otherwise."""
+    """An argument of a factory; ``number``: a whole one, by its annotation or its default, or where
+    it has neither."""
 
     name: str
     number: bool
@@ -32,8 +33,9 @@ class Parameter:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """Something that may build the model: ``target`` is ``package.module:name``, looked up in
-    ``python_path``. ``children``: the first parts of the names of its weights, ``None`` if the code
-    does not show them. ``script``: its module is one that is run."""
+    ``python_path``. ``parameters``: its required arguments; ``optional``: those with a default.
+    ``children``: the first parts of the names of its weights, ``None`` if the code does not show
+    them. ``script``: its module is one that is run."""
 
     target: str
     python_path: Path
@@ -41,6 +43,7 @@ class Candidate:
     line: int
     is_class: bool
     parameters: tuple[Parameter, ...]
+    optional: tuple[Parameter, ...]
     children: frozenset[str] | None
     script: bool
 
@@ -81,13 +84,15 @@ def _candidate(
         if not built and not known.is_module(module.dotted(node.returns)):
             return
         children, arguments = (built[0] if len(built) == 1 else None), node.args
+    required, optional = _parameters(arguments, isinstance(node, ast.ClassDef))
     yield Candidate(
         target=f"{module.name}:{node.name}",
         python_path=module.python_path,
         file=module.path,
         line=node.lineno,
         is_class=isinstance(node, ast.ClassDef),
-        parameters=tuple(_required(arguments, isinstance(node, ast.ClassDef))),
+        parameters=required,
+        optional=optional,
         children=children,
         script=module.is_script,
     )
@@ -206,14 +211,24 @@ def _children(call: ast.Call, name: str, known: _Known) -> frozenset[str] | None
     return known.children(name)
 
 
-def _required(arguments: ast.arguments | None, method: bool) -> Iterator[Parameter]:
+def _parameters(
+    arguments: ast.arguments | None, method: bool
+) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+    """The required ones, and those with a default."""
     if arguments is None:
-        return
+        return (), ()
     positional = [*arguments.posonlyargs, *arguments.args]
-    optional = len(arguments.defaults)
-    needed = positional[: len(positional) - optional][1 if method else 0 :]
-    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    needed += [argument for argument, default in pairs if default is None]
-    for argument in needed:
-        written = argument.annotation
-        yield Parameter(argument.arg, written is None or ast.unparse(written) == "int")
+    defaults = [*[None] * (len(positional) - len(arguments.defaults)), *arguments.defaults]
+    pairs = list(zip(positional, defaults, strict=True))[1 if method else 0 :]
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    found = [(Parameter(arg.arg, _is_number(arg, default)), default) for arg, default in pairs]
+    return (
+        tuple(parameter for parameter, default in found if default is None),
+        tuple(parameter for parameter, default in found if default is not None),
+    )
+
+
+def _is_number(argument: ast.arg, default: ast.expr | None) -> bool:
+    if argument.annotation is not None:
+        return ast.unparse(argument.annotation) == "int"
+    return default is None or (isinstance(default, ast.Constant) and type(default.value) is int)

@@ -13,6 +13,7 @@ from privacy_gate.fixtures.columns import label_values, values_of
 from privacy_gate.fixtures.decoding import IMAGES
 from privacy_gate.fixtures.load import Opened, open_manifest, open_sides
 from privacy_gate.fixtures.schema import ColumnEntry, Manifest
+from privacy_gate.fixtures.summary import FEW
 
 _MOST_LABELS = 1000
 
@@ -43,6 +44,8 @@ class FixtureFacts:
     labels: tuple[int | str, ...] | None
     inputs: Mapping[str, ColumnEntry]
     references: References | None
+    few: bool = False
+    """Whether some label has so few records that it may identify somebody."""
 
     @property
     def class_count(self) -> int | None:
@@ -66,7 +69,10 @@ def fixture_facts(path: Path, directories: Iterable[Path]) -> FixtureFacts:
     manifest, directory, digest = open_manifest(path, None)
     opened = open_sides(manifest, directory)
     sides = manifest.sides
-    values = np.unique(label_values(opened.sides, manifest.labels.column, manifest.labels.classes))
+    values, counts = np.unique(
+        label_values(opened.sides, manifest.labels.column, manifest.labels.classes),
+        return_counts=True,
+    )
     reference = manifest.reference
     return FixtureFacts(
         path=directory,
@@ -80,6 +86,7 @@ def fixture_facts(path: Path, directories: Iterable[Path]) -> FixtureFacts:
         labels=tuple(values.tolist()) if len(values) <= _MOST_LABELS else None,
         inputs=_inputs(manifest) if reference is None else reference.inputs,
         references=None if reference is None else _references(manifest, opened, directories),
+        few=bool(counts.min() < FEW),
     )
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from privacy_gate.errors import ModelError
 from privacy_gate.models.model_file import check_model_path, weight_files
 from privacy_gate.models.onnx_signature import Port, signature
-from privacy_gate.models.weights import read_weights
+from privacy_gate.models.weights import read_beside, read_weights
 from privacy_gate.setup.matching import Shapes
 from privacy_gate.setup.safetensors_header import read_header, shapes_in
 
 _WEIGHTS_KEYS = (None, "state_dict", "model_state_dict", "model")
+_ARGUMENTS = "hyper_parameters"
+"""Where a Lightning checkpoint keeps the arguments of its module (``save_hyperparameters``)."""
 _SCORES = ("logits", "probabilities", "output_probability", "probs", "scores", "output")
 _FEATURES = ("features", "embedding", "embeddings", "penultimate", "hidden")
 
@@ -25,13 +28,15 @@ Kind = Literal["logits", "probabilities", "labels", "auto"]
 @dataclass(frozen=True, slots=True)
 class ModelFile:
     """``shapes``: of the weights of a torch file, by name, ``None`` if ``obstacle`` says why they
-    cannot be read; ``weights_key``: where in the file they are. ``inputs`` and ``outputs``: those
-    that an ONNX file declares."""
+    cannot be read; ``weights_key``: where in the file they are; ``arguments``: those that built the
+    module, where the file says so. ``inputs`` and ``outputs``: those that an ONNX file declares.
+    """
 
     path: Path
     format: Literal["torch", "torchscript", "exported", "onnx"]
     shapes: Shapes | None = None
     weights_key: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     inputs: tuple[Port, ...] = ()
     outputs: tuple[Port, ...] = ()
     obstacle: str = ""
@@ -124,5 +129,16 @@ def _pickled(path: Path) -> ModelFile:
             obstacle = obstacle or error.message
             continue
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-        return ModelFile(path, "torch", shapes, key)
+        beside = {} if key is None else read_beside(path, _ARGUMENTS)
+        arguments = {str(name): value for name, value in beside.items() if _is_plain(value)}
+        return ModelFile(path, "torch", shapes, key, arguments)
     return ModelFile(path, "torch", obstacle=obstacle)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a configuration can hold the value."""
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, str):
+        return value.isprintable() and bool(value.strip())
+    return isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))

@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from privacy_gate.domain import Boolean
 from privacy_gate.models.preprocess import CHANNELS
 
@@ -52,8 +55,10 @@ def possible(
 
     ``dtype`` and ``row``: of a record; ``wanted``: the shape of one record that the model takes, if
     it says so; ``whole``: whether it takes whole numbers; ``largest``: value among the records.
-    Empty where only a function of the user's could turn one shape into the other.
+    Empty where only a function of the user's could turn one into the other, as for text.
     """
+    if dtype == "text":
+        return ()
     return tuple(
         {**scaling, **({"layout": layout} if layout else {})}
         for scaling in ([{}] if whole else list(_scalings(dtype, row, largest)))
@@ -110,14 +115,31 @@ def decided(tried: Sequence[Tried]) -> Tried | None:
     model that is right at each of them the scale makes little difference.
     """
     best = max(tried, key=lambda found: found.accuracy)
-    left = [found for found in tried if not _credibly_worse(found, best)]
+    left = [found for found in tried if not credibly_worse(found, best)]
     layouts = {found.preprocess.get("layout") for found in left}
     same = len(layouts) == 1 and not any(found.shifts for found in left)
     return left[0] if len(left) == 1 or same else None
 
 
-def _credibly_worse(found: Tried, best: Tried) -> bool:
+def standardised(records: NDArray[Any]) -> Preprocessing | None:
+    """Every column of a table (n, d) of numbers less its mean and divided by its deviation, as
+    training does with its members; ``None`` for other records, and where a number is missing."""
+    if records.ndim != 2 or records.dtype.kind not in "iuf" or not np.isfinite(records).all():
+        return None
+    deviations = records.std(axis=0, dtype=np.float64)
+    return {
+        "mean": records.mean(axis=0, dtype=np.float64).tolist(),
+        "std": np.where(deviations > 0, deviations, 1.0).tolist(),
+    }
+
+
+def credibly_worse(found: Tried, best: Tried) -> bool:
     """McNemar's comparison on the records that only one of both gets right."""
     only_best = int((best.correct & ~found.correct).sum())
     only_found = int((found.correct & ~best.correct).sum())
-    return only_best - only_found > _CREDIBLY * math.sqrt(only_best + only_found)
+    return credibly_more(only_best, only_found)
+
+
+def credibly_more(first: int, second: int) -> bool:
+    """Whether the first count of records is credibly above the second, where none is in both."""
+    return first - second > _CREDIBLY * math.sqrt(first + second)

@@ -32,5 +32,18 @@ def shapes_in(header: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 def is_receipt(path: Path) -> bool:
     """Whether the file is a training receipt."""
+    return "privacy-gate.receipt/" in _remark(path)
+
+
+def receipt_model(path: Path) -> str | None:
+    """The SHA-256 of the model that a training receipt was written for."""
+    try:
+        facts = json.loads(_remark(path))
+    except ValueError:
+        return None
+    return facts.get("model_sha256") if isinstance(facts, dict) else None
+
+
+def _remark(path: Path) -> str:
     remarks = (read_header(path) or {}).get("__metadata__")
-    return isinstance(remarks, dict) and "privacy-gate.receipt/" in str(remarks.get("receipt"))
+    return str(remarks.get("receipt", "")) if isinstance(remarks, dict) else ""

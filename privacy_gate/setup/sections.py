@@ -85,7 +85,10 @@ def _fixtures(draft: Draft) -> Line:
     places = facts.references
     if places is not None and places.root != facts.path:
         root = None if places.root is None else draft.relative(places.root)
-        section["root"] = TODO if root is None else root
+        if root is None and places.root is not None and places.root == draft.named_root:
+            counts += "; records where PRIVACY_GATE_FIXTURES_ROOT says"
+        else:
+            section["root"] = TODO if root is None else root
     if places is not None and places.loader:
         section["loader"] = TODO
     receipt = None if draft.receipt is None else draft.relative(draft.receipt)
@@ -136,8 +139,7 @@ def _factory(draft: Draft) -> Iterator[Line]:
         yield Line("factory", candidate.target, found)
         arguments = {**factory.kwargs, **dict.fromkeys(factory.unknown, TODO)}
         if arguments:
-            fitted = "with no other value do the weights fit" if factory.fitted else ""
-            yield Line("kwargs", arguments, fitted)
+            yield Line("kwargs", arguments, factory.source)
     if model.weights_key is not None:
         yield Line("weights_key", model.weights_key)
     if factory.match is not None and factory.match.prefix:
@@ -175,7 +177,7 @@ def _order(draft: Draft) -> Iterator[Line]:
     facts = draft.fixtures
     if facts.numbered:
         return
-    if facts.labels is None or len(facts.labels) > _MOST_SHOWN:
+    if facts.labels is None or facts.few or len(facts.labels) > _MOST_SHOWN:
         yield Line("labels", {"order": TODO}, "the label value of each output position")
         return
     order = list(facts.labels)
@@ -193,6 +195,13 @@ def _preprocess(draft: Draft) -> Line:
         return Line("preprocess", TODO, "a function, module:function, if training scales anything")
     if measured is not None:
         tried = _tried(draft)
+        if measured.standardised is not None:
+            why = (
+                f"right on {measured.standardised:.3f} of the members with every column"
+                f" standardised by them, on {tried}: name a function that scales as training does,"
+                " module:function; or keep the scaling in the model"
+            )
+            return Line("preprocess", TODO, why)
         if measured.guesses:
             why = f"with nothing that was tried does the model do better than guessing ({tried})"
             return Line("preprocess", TODO, f"{why}; also check model.output and fixtures.label")
@@ -204,7 +213,8 @@ def _preprocess(draft: Draft) -> Line:
         return _preprocess_line(measured.preprocess, why)
     if not found:
         (entry,) = draft.fed.values()
-        why = f"records are {list(entry.shape)}, the model takes {list(draft.wanted or ())}"
+        held = "text" if entry.dtype == "text" else list(entry.shape)
+        why = f"records are {held}, the model takes {list(draft.wanted or ())}"
         return Line("preprocess", TODO, f"{why}: name a function, module:function")
     if len({flow(one) for one in found}) == 1:
         return _preprocess_line(found[0], "")

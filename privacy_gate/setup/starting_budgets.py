@@ -13,6 +13,7 @@ from privacy_gate.planner.records import chances, plan_records
 from privacy_gate.planner.words import budgets_yaml
 
 POWER = 0.95
+RAISED = "As near to the default budgets as these fixtures can certify"
 
 
 def budgets_section(records: Sizes, attacks: tuple[str, ...] | None) -> str:
@@ -75,7 +76,7 @@ def _raised(asked: Question, found: BudgetsPlan) -> Iterator[str]:
         yield "The default budgets. Which are right for your data is for whoever answers for it."
         return
     needed = plan_records(asked, POWER).fixtures
-    yield "As near to the default budgets as these fixtures can certify: the smallest that a model"
+    yield f"{RAISED}: the smallest that a model"
     yield "without leakage passes. More records certify smaller ones" + (
         f"; {needed:,} a side the default ones." if needed else "."
     )

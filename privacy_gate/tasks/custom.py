@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy_gate.domain import Float, Outputs
-from privacy_gate.errors import SignalError
+from privacy_gate.errors import SignalError, shown_cause
 
 
 class Custom:
@@ -29,11 +29,11 @@ class Custom:
         """Name -> (b,) float64. Raises ``SignalError`` when the function breaks its contract."""
         try:
             returned = self._function(outputs.values, labels)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise SignalError(
                 f"The function named in signals raised {type(error).__name__}.",
                 hint="It is called with the model's output (b, …) and the labels (b,).",
-            ) from error
+            ) from shown_cause(error)
         if not isinstance(returned, Mapping) or not returned:
             raise SignalError(
                 f"The function named in signals returned {type(returned).__name__}, not a mapping.",

@@ -44,7 +44,8 @@ def _places(labels: NDArray[Any], order: Sequence[int | str]) -> Integer:
     if unknown:
         raise FixtureError(
             f"{unknown} of {labels.size} labels are not in model.labels.order.",
-            hint=f"It names {len(order)} labels; the fixtures use {values.size}.",
+            hint=f"It names {len(order)} labels; the fixtures use {values.size}."
+            " `privacy-gate fixtures inspect DIR` lists them.",
         )
     return positions
 

@@ -10,7 +10,7 @@ from typing import Literal
 from privacy_gate.domain import Change, decimal
 from privacy_gate.terms.types import TRUST, Terms
 
-_CODE = ("model.factory", "signals", "fixtures.loader")
+_CODE = ("model.factory", "model.output.transforms", "signals", "fixtures.loader")
 _MEASURING = ("task", "splits", "statistics.", "fixtures.", "attacks.")
 
 
@@ -18,7 +18,8 @@ def changes(base: Terms, head: Terms) -> tuple[Change, ...]:
     """How the terms of ``head`` differ from those of ``base``, the blocking differences first.
 
     Blocking is what would let more pass: a larger budget, a missing check, lower confidence, other
-    fixtures, other code that measures, another way to measure. Waivers and tolerances do not block,
+    fixtures, other code that measures, another way to measure, an acceptance, which has no last day
+    and counts only once it is merged. Waivers and tolerances do not block,
     since they have a last day and count only once they are merged; nor does what belongs to the
     model itself, or what is tightened. With ``on_changed_terms: show`` in ``base``, nothing blocks.
     """
@@ -30,6 +31,7 @@ def changes(base: Terms, head: Terms) -> tuple[Change, ...]:
         *_changed_pinned(base, head),
         *_changed_tolerance(base, head),
         *_changed_waivers(base, head),
+        *_changed_acceptances(base, head),
     ]
     approval = base.owner or "those who own the budgets"
     cure = f": merge the change of the terms first, with the approval of {approval}."
@@ -121,6 +123,8 @@ def _pin_blocks(key: str, base: Terms, head: Terms) -> bool:
         return new is not None and not new.startswith("{")
     if key == "fixtures.path":
         return base.fixtures_sha256 is None
+    if key.startswith("overconfidence"):  # the sets, and how false alarms are counted on them
+        return any(check.metric.audited for check in base.checks)
     if key.startswith("baseline"):
         return old is not None and any(check.increase for check in base.checks)
     return key.startswith(_MEASURING)
@@ -156,6 +160,21 @@ def _changed_waivers(base: Terms, head: Terms) -> Iterator[Change]:
         message += "; that counts once it is merged" if looser else ""
         kind: Literal["loosened", "tightened"] = "loosened" if looser else "tightened"
         yield Change(f"waivers: {name}", kind, old, new, message, False)
+
+
+def _changed_acceptances(base: Terms, head: Terms) -> Iterator[Change]:
+    for name in dict.fromkeys((*base.accepted, *head.accepted)):
+        old, new = base.accepted.get(name), head.accepted.get(name)
+        key = f"accept: {name}"
+        if old is None:
+            message = f"What {name} finds is accepted here, but not on the base branch"
+            yield Change(key, "loosened", None, new, message, True)
+        elif new is None:
+            message = f"What {name} finds is accepted on the base branch, but not here"
+            yield Change(key, "tightened", old, None, message, False)
+        elif old != new:
+            message = f"The reason to accept what {name} finds differs from the base branch"
+            yield Change(key, "changed", old, new, message, False)
 
 
 def number(value: float) -> str:

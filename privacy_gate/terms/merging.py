@@ -12,9 +12,9 @@ from privacy_gate.terms.types import TRUST, PlannedCheck, Terms, Waiver
 def stricter(base: Terms, head: Terms) -> Terms:
     """The terms that a model has to meet to meet both.
 
-    A check that comes from ``base`` says so in its ``path``. A waiver or a tolerance counts only
-    where both have it, until the earlier day. What cannot be compared (``pinned``, the fixtures)
-    and ``on_changed_terms`` is that of ``base``; name and path are those of ``head``.
+    A check that comes from ``base`` says so in its ``path``. A waiver, a tolerance or an acceptance
+    counts only where both have it, until the earlier day. What cannot be compared (``pinned``, the
+    fixtures) and ``on_changed_terms`` is that of ``base``; name and path are those of ``head``.
     """
     theirs = {check.id: check for check in base.checks}
     own = {check.id for check in head.checks}
@@ -34,6 +34,7 @@ def stricter(base: Terms, head: Terms) -> Terms:
         warn_until=until,
         warn_reason=reason,
         waivers=tuple(_common_waivers(base, head)),
+        accepted={name: why for name, why in base.accepted.items() if name in head.accepted},
         fixtures_sha256=base.fixtures_sha256 or head.fixtures_sha256,
         pinned=pinned,
         on_changed_terms=base.on_changed_terms,

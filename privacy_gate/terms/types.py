@@ -89,7 +89,8 @@ class Terms:
     ``warn_until``: last day on which inconclusive checks are tolerated. ``fixtures_sha256``: digest
     of the manifest, ``None`` if unknown. ``pinned``: everything else that must not change
     unnoticed, dotted key -> value as text (``model.trust``, ``model.factory``, ``signals``, …).
-    ``owner``: who decides about the terms, as the policy says.
+    ``owner``: who decides about the terms, as the policy says. ``accepted``: fixture check ->
+    reason for which what it found does not stop a verdict.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Terms:
     pinned: Mapping[str, str] = field(default_factory=dict)
     on_changed_terms: Literal["fail", "show"] = "fail"
     owner: str | None = None
+    accepted: Mapping[str, str] = field(default_factory=dict)
     informational: tuple[PlannedCheck, ...] = ()
     """Checks that are shown and decide nothing."""
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from privacy_gate.domain import AttackResult
+from privacy_gate.domain import AttackResult, Report
+from privacy_gate.report.comment.audit import table_part
 from privacy_gate.report.comment.escape import code, text
 from privacy_gate.report.comment.markup import folded, joined, table
+from privacy_gate.report.page.access import access_table
 from privacy_gate.report.page.values import NOTHING, exact, figure, interval, number, share
 from privacy_gate.report.page.values import text as value
 
 _HEADER = ("attack", "family", "AUC", "TPR at FPR", "TNR at FNR", "Log-MIA A (null)")
 
 
-def attack_part(attacks: Sequence[AttackResult]) -> str:
-    """A folded table and, below it, what is to be said of single attacks."""
+def attack_part(report: Report) -> str:
+    """A folded table, what is to be said of single attacks, and what each level of access gets."""
+    attacks = report.attacks
     rows = [
         (
             code(attack.name),
@@ -28,7 +31,9 @@ def attack_part(attacks: Sequence[AttackResult]) -> str:
         for attack in attacks
     ]
     notes = [f"- {code(attack.name)}: {text(_note(attack))}" for attack in attacks if _note(attack)]
-    body = joined([table(_HEADER, rows), "\n".join(notes)]) if rows else ""
+    access = access_table(report)
+    levels = "" if access is None else table_part(access)
+    body = joined([levels, table(_HEADER, rows), "\n".join(notes)]) if rows else ""
     return folded(f"Attacks ({len(attacks)})", body)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privacy_gate.domain import Change, Check, Report
+from privacy_gate.domain import Change, Check, FixtureCheck, Report
 from privacy_gate.report.comment.attacks import attack_part
+from privacy_gate.report.comment.audit import audit_part
 from privacy_gate.report.comment.checks import budget_table, check_table, compared, rest, worst
 from privacy_gate.report.comment.escape import code, text
+from privacy_gate.report.comment.lens import lens_part
 from privacy_gate.report.comment.markup import ICONS, folded, joined, table
 from privacy_gate.report.comment.plot import reversed_plot, roc_plot
 from privacy_gate.report.page.headline import banners
@@ -53,7 +55,9 @@ def parts(report: Report) -> list[Part]:
         ("the other checks", _others(report, shown)),
         ("what is shown for information", _informational(report)),
         ("the cautions", _cautions(report)),
-        ("the attacks", attack_part(report.attacks)),
+        ("the attacks", attack_part(report)),
+        ("the false alarms", audit_part(report)),
+        ("the calibration lens", lens_part(report)),
         ("the fixture checks", _fixture_checks(report)),
         ("the provenance", _provenance(report)),
     )
@@ -194,11 +198,17 @@ def _cautions(report: Report) -> str:
 
 def _fixture_checks(report: Report) -> str:
     rows = [
-        [f"{ICONS[check.verdict]} {check.verdict}", code(check.name), text(check.message, 300)]
+        [f"{ICONS[check.verdict]} {check.verdict}", code(check.name), _about(check)]
         for check in report.fixture_checks
     ]
     header = ["verdict", "check", "what was found"]
     return folded(f"Fixture checks ({len(rows)})", table(header, rows) if rows else "")
+
+
+def _about(check: FixtureCheck) -> str:
+    """What was found, and why that is accepted or what to do about it."""
+    rest = f"Accepted: {check.accepted}" if check.accepted else check.advice
+    return f"{text(check.message, 300)} {text(rest, 300)}".rstrip()
 
 
 def _provenance(report: Report) -> str:

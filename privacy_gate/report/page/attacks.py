@@ -185,6 +185,8 @@ def _facts(attack: AttackResult) -> list[tuple[str, str]]:
         found.append(("Features", text(few_shot, "features")))
     if text(few_shot, "note"):
         found.append(("Note", text(few_shot, "note")))
+    if attack.method:
+        found.append(("Method", clean(attack.method)))
     found.append(("Time", f"{figure(attack.seconds, 2)} s"))
     return found
 

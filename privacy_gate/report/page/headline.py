@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from privacy_gate.domain import Report, ReportSet, exit_code
-from privacy_gate.report.page.values import counted, run_link, text
+from privacy_gate.report.page.values import clean, counted, run_link, text
 
 SIGNS = {
     "pass": "✓",
@@ -118,7 +118,9 @@ def held_verdict(report: Report) -> str:
         return "error"
     if "fail" in verdicts or any(change.blocking for change in report.changes):
         return "fail"
-    return "pass" if verdicts == {"pass"} and report.complete else "inconclusive"
+    held = any(check.blocking for check in report.fixture_checks)
+    passes = verdicts == {"pass"} and report.complete and not held
+    return "pass" if passes else "inconclusive"
 
 
 def counts(report: Report) -> dict[str, int]:
@@ -151,7 +153,13 @@ def _counts(report: Report) -> str:
 
 def banners(report: Report) -> list[Banner]:
     """What the verdict rests on besides the measurement."""
-    return [*_reused(report), *_tolerances(report), *_base(report), *_baseline(report)]
+    return [
+        *_reused(report),
+        *_fixtures(report),
+        *_tolerances(report),
+        *_base(report),
+        *_baseline(report),
+    ]
 
 
 def _reused(report: Report) -> Iterator[Banner]:
@@ -167,6 +175,16 @@ def _reused(report: Report) -> Iterator[Banner]:
             f" those of an earlier report ({', '.join(facts) or 'origin not recorded'}).",
             run_link(report.reused, repository),
         )
+
+
+def _fixtures(report: Report) -> Iterator[Banner]:
+    for check in report.fixture_checks:
+        if check.blocking:
+            title = f"The fixtures carry no verdict: {clean(check.name)}"
+            yield Banner(title, clean(f"{check.message} {check.advice}"))
+        elif check.accepted:
+            title = f"Accepted: {clean(check.name)}"
+            yield Banner(title, clean(f"{check.message} Reason: {check.accepted}"))
 
 
 def _tolerances(report: Report) -> Iterator[Banner]:

@@ -174,6 +174,8 @@ def _run(report: Report) -> list[Fact]:
     link = run_link(run, text(run, "repository"))
     if link:
         found.append(Fact("Workflow run", link, link=link))
+    if run.get("cached"):
+        found.append(Fact("Computed by an earlier run", clean(", ".join(map(str, run["cached"])))))
     steps = [
         f"{name} {figure(seconds, 1)} s"
         for name, seconds in report.timing.items()

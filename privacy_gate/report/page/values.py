@@ -37,6 +37,16 @@ def section(content: Mapping[str, Any] | None, key: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
+def entries(content: Mapping[str, Any] | None, key: str) -> list[Mapping[str, Any]]:
+    """The mappings of a list; what is none is left out."""
+    found = (content or {}).get(key)
+    return (
+        [entry for entry in found if isinstance(entry, Mapping)]
+        if isinstance(found, list | tuple)
+        else []
+    )
+
+
 def text(content: Mapping[str, Any] | None, key: str) -> str:
     """The clean text, number or truth value under ``key``; empty where there is none."""
     found = (content or {}).get(key)

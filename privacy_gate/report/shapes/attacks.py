@@ -16,6 +16,7 @@ from privacy_gate.report.shapes.values import (
     Part,
     Seconds,
     Share,
+    Shift,
     Short,
     Sides,
     Words,
@@ -144,6 +145,31 @@ class Ties(Part):
     at_top: Count = 0
 
 
+class Beyond(Part):
+    """An attack, a blind one, and the difference."""
+
+    attack: Share
+    blind: Share
+    difference: Shift
+    low: Shift
+    high: Shift
+
+
+class BeyondAtRate(Beyond):
+    """The same at a false positive rate."""
+
+    fpr: Share
+
+
+class BeyondBlind(Part):
+    """What an attack gets beyond one that never asks the model."""
+
+    members: Count
+    nonmembers: Count
+    auc: Beyond
+    tpr_at_fpr: Annotated[tuple[BeyondAtRate, ...], Field(max_length=100)] = ()
+
+
 class Attack(Part):
     """One attack."""
 
@@ -161,5 +187,7 @@ class Attack(Part):
     log_mia: Annotated[tuple[LogMia, ...], Field(max_length=100)] = ()
     operating_point: dict[Short, OperatingPoint] = Field(default_factory=dict, max_length=20)
     few_shot: FewShot | None = None
+    method: Words = ""
+    beyond_blind: BeyondBlind | None = None
     roc: Roc = Roc()
     histogram: Histogram = Histogram()

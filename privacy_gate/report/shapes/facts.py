@@ -12,8 +12,10 @@ from privacy_gate.report.shapes.values import (
     Interval,
     Line,
     Message,
+    Number,
     Part,
     Seconds,
+    Share,
     Short,
     Sides,
     Words,
@@ -94,6 +96,20 @@ class FixtureCheck(Part):
 
     name: Short
     message: Words
+    statistic: Number | None = None
+    advice: Words = ""
+    low: Number | None = None
+    high: Number | None = None
+    p_value: Share | None = None
+    level: Share | None = None
+    blocking: bool = False
+    accepted: Words = ""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.blocking and self.accepted:
+            raise ValueError("it is accepted and blocks")
+        return self
 
 
 class Change(Part):
@@ -189,6 +205,8 @@ class Timing(Part):
     load: Seconds | None = None
     forward: Seconds | None = None
     attacks: Seconds | None = None
+    overconfidence: Seconds | None = None
+    calibration: Seconds | None = None
     statistics: Seconds | None = None
     forward_passes_per_record: Count | None = None
 

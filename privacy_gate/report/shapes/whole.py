@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from privacy_gate.errors import UsageError
 from privacy_gate.report.shapes.attacks import Attack
+from privacy_gate.report.shapes.calibration import Calibration
 from privacy_gate.report.shapes.checks import Check
 from privacy_gate.report.shapes.facts import (
     Base,
@@ -26,6 +27,7 @@ from privacy_gate.report.shapes.facts import (
     Timing,
     Waiver,
 )
+from privacy_gate.report.shapes.overconfidence import Overconfidence
 from privacy_gate.report.shapes.values import Name, Part, Short, Words
 
 
@@ -52,6 +54,8 @@ class Report(Part):
     changes: Annotated[tuple[Change, ...], Field(max_length=5_000)] = ()
     base: Base | None = None
     baseline: Baseline | None = None
+    overconfidence: Overconfidence | None = None
+    calibration: Calibration | None = None
     reused: Reused | None = None
     error: Error | None = None
     timing: Timing = Timing()
@@ -69,6 +73,8 @@ class Report(Part):
             raise ValueError("it passes although a check does not")
         if self.verdict == "pass" and any(change.blocking for change in self.changes):
             raise ValueError("it passes although a change of the terms blocks it")
+        if self.verdict == "pass" and any(check.blocking for check in self.fixture_checks):
+            raise ValueError("it passes although a fixture check blocks it")
         if self.complete and ("not_run" in verdicts or self.verdict == "error"):
             raise ValueError("it is not complete")
         return self
