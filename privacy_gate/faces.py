@@ -88,7 +88,7 @@ def error_report(
         name=name,
         verdict="error",
         complete=False,
-        run=provenance.run_facts(started, Path(config["path"]).parent),
+        run={**provenance.run_facts(started, Path(config["path"]).parent), "cached": []},
         model={},
         task="",
         config=config,

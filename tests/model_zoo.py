@@ -101,7 +101,7 @@ def configuration(path: Path, task: str = "classification", **model: Any) -> Sim
     section: dict[str, Any] = {
         "format": "torch", "path": str(path), "sha256": None, "factory": None, "kwargs": {},
         "weights_key": None, "strip_prefix": None, "inputs": None,
-        "output": SimpleNamespace(name=None, kind="auto"), "labels": None, "features": None,
+        "output": output(), "labels": None, "features": None,
         "preprocess": None, "device": "auto", "precision": "float32", "batch_size": "auto",
         "trust": "weights",
     }  # fmt: skip
@@ -117,7 +117,7 @@ def configuration(path: Path, task: str = "classification", **model: Any) -> Sim
 
 
 def output(name: str | int | None = None, kind: str = "auto") -> SimpleNamespace:
-    return SimpleNamespace(name=name, kind=kind)
+    return SimpleNamespace(name=name, kind=kind, raw=None)
 
 
 def _load_callable(name: str, *_keys: str) -> Any:

@@ -162,6 +162,17 @@ def test_attacks_judged_by_different_budgets(tmp_path):
     assert (row.budget, row.increase, len(row.attacks)) == (0.2, 0.1, 6)
 
 
+def test_budgets_on_the_audit_are_corrected_for_and_not_planned(tmp_path):
+    own = {"metric": "auc", "max": 0.65}
+    audited = {"metric": "ood_fpr", "set": "scaled", "max": 0.5, "informational": False}
+    few = question(load_config(write_config(tmp_path, budgets=[own])))
+    more = question(load_config(write_config(tmp_path, budgets=[own, audited])))
+    assert more.checks == tuple(few.checks)
+    assert (few.corrected, more.corrected) == (6, 11)  # five attacks on scores
+    sizes = Sizes(200, 200)
+    assert chances(more, sizes).fails < chances(few, sizes).fails
+
+
 def test_the_policy_is_planned_for_where_it_is_stricter(tmp_path):
     (tmp_path / "privacy_policy.yaml").write_text(
         "version: 1\nbudgets:\n  - {metric: auc, max: 0.55}\nstatistics: {confidence: 0.99}\n"

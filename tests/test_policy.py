@@ -20,6 +20,7 @@ from privacy_gate.cli import main
 from privacy_gate.config import load_config, policy_schema
 from privacy_gate.config.messages import valid_keys
 from privacy_gate.config.policy import PolicySettings
+from privacy_gate.domain import TRANSFORMS
 from privacy_gate.errors import ConfigError
 from privacy_gate.registry import SUITES
 from privacy_gate.report.terminal import render
@@ -188,7 +189,7 @@ def test_whatever_is_not_compared_elsewhere_is_pinned(tmp_path):
         "model.weights_key": "state_dict",
         "model.strip_prefix": "model.",
         "model.inputs": '{"pixel_values": "x"}',
-        "model.output": '{"kind": "logits", "name": 0}',
+        "model.output": '{"kind": "logits", "name": 0, "transforms": []}',
         "model.labels": '{"order": ["healthy", "tumour"]}',
         "model.features": '{"name": "avgpool"}',
         "model.preprocess": '{"layout": "NCHW", "mean": [0.5], "scale": 0.00392156862745098,'
@@ -199,6 +200,10 @@ def test_whatever_is_not_compared_elsewhere_is_pinned(tmp_path):
         "fixtures.path": "fixtures/digits",
         "fixtures.label": "y",
         "statistics.seed": "7",
+        "calibration_lens": "true",
+        "overconfidence": '{"generator": "none", "records": 500, "transforms": '
+        + json.dumps(list(TRANSFORMS))
+        + "}",
         **{f"attacks.{name}": "no options" for name in SUITES["threshold"]},
     }
 

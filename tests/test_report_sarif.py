@@ -238,6 +238,12 @@ def test_a_message_can_neither_link_nor_mention():
     assert shown.isprintable()
 
 
+def test_the_name_of_an_attack_on_another_surface_is_no_mention():
+    message = "loss@raw/auc: see (@octocat), _@octocat"
+    (result,) = results(report(check(message=message)))
+    assert "loss@raw/auc: see ((at)octocat), _(at)octocat" in result["message"]["text"]
+
+
 def test_a_set_has_a_run_and_a_category_per_model():
     samples = (report_samples.passing(), report_samples.failing(), report_samples.broken())
     runs = read(render_set(ReportSet(samples, missing=("a b/c",))))["runs"]

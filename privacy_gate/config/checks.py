@@ -33,6 +33,8 @@ _CLASSES_ONLY = (
     ("model", "output", "repeats"),
     ("model", "labels"),
     ("model", "expected"),
+    ("overconfidence",),
+    ("calibration_lens",),
 )
 _SIGNAL = r"[a-z0-9][a-z0-9_-]*"
 _DEFAULT_ATTACKS = ["threshold", "few-shot"]
