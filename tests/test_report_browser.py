@@ -164,7 +164,7 @@ def test_pictures_are_drawn_at_the_size_of_a_phone(browser):
         "return [...document.querySelectorAll('svg.drawing')].map(e => "
         "e.getBoundingClientRect().width / e.viewBox.baseVal.width).filter(scale => scale > 0)"
     )
-    assert len(scales) == 37
+    assert len(scales) == 38
     assert min(scales) > 0.8  # a label of 11.5 is at least 9 pixels high
 
 

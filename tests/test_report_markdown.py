@@ -496,7 +496,7 @@ def test_the_docs_name_every_rule_and_every_part():
     shown = sample.checks[:1]
     full = replace(sample, error={"message": "z"}, fixture_checks=audit, informational=shown)
     order = [part.name.removeprefix("the ") for part in parts(full)]
-    assert len(order) == 13
+    assert len(order) == 15
     listed = page[page.index("in this order: ") : page.index("the models one by one;")]
     places = [
         listed.index(name.replace("fixture checks", "checks of the fixtures")) for name in order

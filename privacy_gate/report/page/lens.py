@@ -22,7 +22,9 @@ from privacy_gate.report.page.values import (
     text,
 )
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, WIDTH - 8.0, 12.0, 178.0
+_TOP, _ROW = 6.0, 28.0
+_ERRORS, _AREAS = (96.0, 212.0), (240.0, WIDTH - 14.0)
+"""Where the two axes begin and end."""
 _LONGEST_NAME = 14
 """Longer than any name of ours: a foreign report must not run out of the picture."""
 
@@ -118,76 +120,75 @@ def _leaks(
 
 
 def _picture(variants: Sequence[Mapping[str, Any]], identifier: str) -> Picture | None:
-    """Calibration error to the right, AUC of the strongest attack upwards, with its interval."""
+    """A row a variant: its calibration error on the left, the AUC of its strongest attack on the
+    right, each with its interval."""
     points = [point for variant in variants for point in _point(variant)]
     if len(points) < 2:
         return None
-    widest = max(point.error for point in points) * 1.15 or 0.01
-    low = min(0.5, *(point.low for point in points))
-    high = max(0.55, *(point.high for point in points))
-    x, y = Scale(0, widest, _LEFT, _RIGHT), Scale(low, high, _BOTTOM, _TOP)
+    bottom = _TOP + _ROW * len(points)
+    error = Scale(0, max(point.error[2] for point in points) or 0.01, *_ERRORS)
+    low = min(0.5, *(point.area[1] for point in points))
+    area = Scale(low, max(0.55, *(point.area[2] for point in points)), *_AREAS)
     title = "Calibration error and strongest attack of each variant"
+    words = (f"{point.name}: ECE {point.error[0]:.3f}, AUC {point.area[0]:.3f}" for point in points)
     drawing = svg.svg(
         identifier,
-        218,
+        bottom + 40,
         title,
-        "; ".join(f"{point.name}: ECE {point.error:.3f}, AUC {point.area:.3f}" for point in points),
-        *_axes(x, y),
-        *(part for point in points for part in _mark(point, x, y)),
-        svg.label((_LEFT + _RIGHT) / 2, 214, "expected calibration error", anchor="middle"),
-        svg.label(_LEFT + 4, _TOP + 2, "AUC"),
+        "; ".join(words),
+        *_axis(error, bottom, "calibration error"),
+        *_axis(area, bottom, "AUC"),
+        svg.line(area(0.5), _TOP, area(0.5), bottom, "chance"),
+        *(
+            part
+            for place, point in enumerate(points)
+            for part in _row(point, _TOP + _ROW * (place + 0.5), error, area)
+        ),
     )
     return Picture(
         id=identifier,
         title="Calibration and leakage",
         drawing=drawing,
-        columns=("variant", "ECE", "AUC", "low", "high"),
-        rows=tuple(
-            (p.name, figure(p.error), figure(p.area), figure(p.low), figure(p.high)) for p in points
-        ),
-        notes=("The dashed line is what guessing gives. Lower and further left is better.",),
+        columns=("variant", "ECE", "low", "high", "AUC", "low", "high"),
+        rows=tuple((p.name, *map(figure, p.error), *map(figure, p.area)) for p in points),
+        notes=("The dashed line is what guessing gives. Further left is better, on both sides.",),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Point:
+    """``error`` and ``area`` as (estimate, low, high)."""
+
     name: str
-    error: float
-    area: float
-    low: float
-    high: float
+    error: tuple[float, float, float]
+    area: tuple[float, float, float]
 
 
 def _point(variant: Mapping[str, Any]) -> Iterator[_Point]:
-    """The mark of a variant, if all of its numbers are there."""
+    """The row of a variant, if all of its numbers are there."""
     for attack in _strongest(variant):
-        area = section(attack, "auc")
-        error = number(section(variant, "ece").get("estimate"))
-        values = [number(area.get(key)) for key in ("estimate", "low", "high")]
-        estimate, low, high = values
-        if error is not None and estimate is not None and low is not None and high is not None:
-            yield _Point(clean(text(variant, "name"))[:_LONGEST_NAME], error, estimate, low, high)
+        error, area = _three(section(variant, "ece")), _three(section(attack, "auc"))
+        if error is not None and area is not None:
+            yield _Point(clean(text(variant, "name"))[:_LONGEST_NAME], error, area)
 
 
-def _axes(x: Scale, y: Scale) -> Iterator[Drawing]:
-    for value in svg.rounds(y.low, y.high, 4):
-        yield svg.line(_LEFT, y(value), _RIGHT, y(value), "grid")
-        yield svg.label(_LEFT - 6, y(value) + 4, f"{value:.4g}", anchor="end")
-    for value in svg.rounds(0, x.high, 4):
-        yield svg.line(x(value), _BOTTOM, x(value), _BOTTOM + 4, "axis")
-        yield svg.label(x(value), _BOTTOM + 18, f"{value:.4g}", anchor="middle")
-    yield svg.line(_LEFT, _BOTTOM, _RIGHT, _BOTTOM, "axis")
-    yield svg.line(_LEFT, y(0.5), _RIGHT, y(0.5), "chance")
+def _three(interval: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    estimate, low, high = (number(interval.get(key)) for key in ("estimate", "low", "high"))
+    if estimate is None or low is None or high is None:
+        return None
+    return estimate, low, high
 
 
-def _mark(point: _Point, x: Scale, y: Scale) -> Iterator[Drawing]:
-    place = x(point.error)
-    yield svg.line(place, y(point.low), place, y(point.high), "whisker")
-    yield svg.element("circle", cx=place, cy=y(point.area), r=3.6, class_="dot")
-    left = place > (_LEFT + _RIGHT) / 2
-    yield svg.label(
-        place + (-7 if left else 7),
-        y(point.area) - 6,
-        point.name,
-        anchor="end" if left else "start",
-    )
+def _axis(scale: Scale, bottom: float, name: str) -> Iterator[Drawing]:
+    yield svg.line(scale.start, bottom, scale.end, bottom, "axis")
+    for value in svg.rounds(scale.low, scale.high, 3):
+        yield svg.line(scale(value), bottom, scale(value), bottom + 4, "axis")
+        yield svg.label(scale(value), bottom + 16, f"{value:.3g}", anchor="middle")
+    yield svg.label((scale.start + scale.end) / 2, bottom + 34, name, anchor="middle")
+
+
+def _row(point: _Point, y: float, error: Scale, area: Scale) -> Iterator[Drawing]:
+    yield svg.label(0, y + 4, point.name)
+    for scale, (estimate, low, high) in ((error, point.error), (area, point.area)):
+        yield svg.line(scale(low), y, scale(high), y, "whisker")
+        yield svg.element("circle", cx=scale(estimate), cy=y, r=3.6, class_="dot")
