@@ -93,25 +93,18 @@ def run_and_keep(
             with timed("calibration"):
                 calibrated = calibration_lens(prepared, scored.evidence, scored.lens)
         audited = None if scored.audit is None else scored.audit.measurements(level)
-        judged = judge(
-            prepared.programme.checks,
-            evaluation,
-            prepared.sizes,
-            confidence=config.statistics.confidence,
-            episode_size=EPISODE_SIZE,
-            wrong_direction=wrong,
-            differences=compared.differences,
-            audited=audited,
-        )
-        informational = judge(
-            prepared.programme.informational,
-            evaluation,
-            prepared.sizes,
-            confidence=config.statistics.confidence,
-            episode_size=EPISODE_SIZE,
-            wrong_direction=wrong,
-            differences=compared.differences,
-            audited=audited,
+        judged, informational = (
+            judge(
+                planned,
+                evaluation,
+                prepared.sizes,
+                confidence=config.statistics.confidence,
+                episode_size=EPISODE_SIZE,
+                wrong_direction=wrong,
+                differences=compared.differences,
+                audited=audited,
+            )
+            for planned in (prepared.programme.checks, prepared.programme.informational)
         )
         judged = held_back(judged, fixture_checks)
         waived = apply_waivers(judged, config.terms.waivers, prepared.today, distrusted)

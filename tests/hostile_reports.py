@@ -245,4 +245,5 @@ def is_pass(report: Report) -> bool:
         and bool(report.checks)
         and {check.verdict for check in report.checks} == {"pass"}
         and not any(change.blocking for change in report.changes)
+        and not any(check.blocking for check in report.fixture_checks)
     )

@@ -127,7 +127,7 @@ def html_holds(report: Report) -> None:
 # -------------------------------------------------------------------------------------- properties
 
 
-@many(3000)
+@many(1000)
 @given(mutated)
 def test_markdown_of_a_hostile_report(report):
     markdown_holds(report)
