@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fixture_sets import read_manifest, write_manifest
+from fixture_sets import KEY, read_manifest, write_manifest
 from gate_project import (
     bayes,
     colours,
@@ -16,11 +16,12 @@ from gate_project import (
     save_onnx,
     save_torch,
     write_config,
+    write_fixtures,
     write_module,
 )
 
 from privacy_gate.domain import Interval, Signals
-from privacy_gate.errors import FixtureError, ModelError, SignalError
+from privacy_gate.errors import ExitCode, FixtureError, ModelError, SignalError
 from privacy_gate.guards import (
     accuracy,
     refuse_constant,
@@ -221,3 +222,24 @@ def test_a_constant_signal_is_named():
     refuse_constant(Signals({"a": np.array([0.0, 1.0])}))
     with pytest.raises(SignalError, match="'b' is the same for 2 of 2 records"):
         refuse_constant(Signals({"a": np.array([0.0, 1.0]), "b": np.ones(2)}))
+
+
+def test_a_receipt_of_another_model_stops_the_run(tmp_path):
+    from privacy_gate.holdout import Receipt
+
+    identified = [{**colours(300, n), "id": np.arange(300) + 1000 * n} for n in (0, 1)]
+    write_fixtures(tmp_path, *identified, identifier="id")
+    save_onnx(tmp_path / "model.onnx")
+    receipt = Receipt(key=KEY)
+    receipt.saw(identified[0]["id"])
+    receipt.write(tmp_path / "receipt.safetensors", model=tmp_path / "model.onnx")
+    fixtures = {"path": "data", "receipt": "receipt.safetensors"}
+    budgets = [{"metric": "auc", "max": 0.7}]
+    path = write_config(tmp_path, fixtures=fixtures, budgets=budgets)
+    (report,) = run(path).reports
+    assert report.error is None
+    weight, bias = bayes()
+    save_onnx(tmp_path / "model.onnx", weight * 2, bias * 2)
+    finished = run(path)
+    assert finished.exit_code == ExitCode.ERROR
+    assert "The training receipt is for the model" in finished.reports[0].error["message"]
